@@ -1,0 +1,2 @@
+//! The shardlab program.
+fn main() {}

@@ -1,0 +1,221 @@
+//! What a phase sends.
+
+use std::path::PathBuf;
+
+use alloy_primitives::{Address, B256, U256};
+use cross_shard_msg::{Gas, Wei};
+
+use super::unit::{Fraction, Rate};
+
+/// One stream of transactions of a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Plain transfers between the scenario's accounts.
+    Transfer(TransferLoad),
+    /// Calls to a contract that is deployed first.
+    Call(CallLoad),
+    /// A recorded list of transactions, replayed as transfers.
+    Trace(TraceLoad),
+    /// Real mainnet blocks, each in a network of its own.
+    MainnetBlocks(MainnetBlocksLoad),
+}
+
+/// Plain transfers. Sender and recipient are drawn by popularity and differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferLoad {
+    /// Mean number of arrivals per second.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// What each transfers.
+    pub value: Wei,
+    /// This share has its recipient on another shard, the others on the sender's. `None`: as
+    /// popularity and allocation have it. Above 0 only with at least two shards.
+    pub cross_shard: Option<Fraction>,
+}
+
+/// Calls to a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallLoad {
+    /// Mean number of arrivals per second.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// The contract's artifact.
+    pub contract: Contract,
+    /// How many copies are deployed, each by another account, before the run's clock starts. A
+    /// call goes to one of them, drawn uniformly. 1 to the number of accounts.
+    pub instances: u32,
+    /// The constructor's arguments.
+    pub constructor: Vec<Argument>,
+    /// Sent once by each account to each instance before the run's clock starts, in this order.
+    /// Weights do not matter here.
+    pub setup: Vec<CallTemplate>,
+    /// What is called, drawn by weight. At least one.
+    pub mix: Vec<CallTemplate>,
+    /// This share goes to an instance on another shard than the sender's, the others to one on
+    /// the sender's; a sender is drawn again until there is one. `None`: as it falls.
+    pub cross_shard: Option<Fraction>,
+}
+
+/// Which contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contract {
+    /// One that ships with the program, by name ([`SHIPPED_CONTRACTS`]).
+    Shipped(&'static str),
+    /// A JSON artifact of solc, Foundry or Hardhat with its creation bytecode.
+    File(FileRef),
+}
+
+/// Names of the contracts that ship.
+pub const SHIPPED_CONTRACTS: &[&str] = &["erc20"];
+
+/// One kind of call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallTemplate {
+    /// The function's name and the types of its parameters.
+    pub function: Function,
+    /// One per parameter, of a fitting kind.
+    pub arguments: Vec<Argument>,
+    /// What the call carries.
+    pub value: Wei,
+    /// The transaction's gas limit. At most the block's.
+    pub gas: Gas,
+    /// How often it is drawn, relative to the sum of weights. 1 to 1,000,000.
+    pub weight: u32,
+}
+
+/// A function's signature, such as `transfer(address,uint256)`. Only types of one word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// The types of its parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+/// The type of a parameter. Each is encoded in one word of 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// `address`
+    Address,
+    /// `bool`
+    Bool,
+    /// `uint8` to `uint256`, with the number of bits.
+    Uint(u16),
+    /// `bytes32`
+    Bytes32,
+}
+
+/// Where an argument's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// `"account"`: the address of an account drawn by popularity, other than the sender.
+    Account,
+    /// `"sender"`: the address of the transaction's sender.
+    Sender,
+    /// A fixed address.
+    Address(Address),
+    /// A fixed number.
+    Number(U256),
+    /// A fixed truth value.
+    Bool(bool),
+    /// A fixed word.
+    Word(B256),
+}
+
+/// Replays a CSV in BlockEmulator's column order as transfers. Rows without a recipient and rows
+/// to oneself are skipped and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceLoad {
+    /// The CSV, plain or gzip.
+    pub file: FileRef,
+    /// Mean number of arrivals per second.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// Replaces the amount of every row.
+    pub value: Option<Wei>,
+    /// How many transactions are sent, repeating the file if need be. `None`: the file once.
+    pub count: Option<u64>,
+}
+
+/// Runs real blocks: pre-state, fork, block environment, order and BLOCKHASH answers are the
+/// block's own. The only load of its phase; needs chain id 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MainnetBlocksLoad {
+    /// A directory with one directory per block, named after its number.
+    pub directory: FileRef,
+    /// Which of them, in this order.
+    pub blocks: Blocks,
+}
+
+/// A choice of blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// All of the directory, by number.
+    All,
+    /// These, at least one, none twice.
+    Numbers(Vec<u64>),
+}
+
+/// How arrivals are spaced around their mean rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Independent arrivals: exponential gaps, from the seed.
+    Poisson,
+    /// Equal gaps.
+    Uniform,
+}
+
+/// A file or directory that a scenario names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    /// As `shardlab check --print` writes it: `data:NAME` as in the file, anything else as an
+    /// absolute path.
+    pub written: String,
+    /// Where it is. It existed when the scenario was read.
+    pub path: PathBuf,
+}
+
+impl Function {
+    /// The canonical signature whose hash begins with the selector: `transfer(address,uint256)`.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let parameters: Vec<String> = self.parameters.iter().map(ToString::to_string).collect();
+        format!("{}({})", self.name, parameters.join(","))
+    }
+
+    /// The first four bytes of the signature's keccak-256.
+    #[must_use]
+    pub fn selector(&self) -> [u8; 4] {
+        let hash = alloy_primitives::keccak256(self.signature());
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
+}
+
+impl std::fmt::Display for Parameter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address => f.write_str("address"),
+            Self::Bool => f.write_str("bool"),
+            Self::Uint(bits) => write!(f, "uint{bits}"),
+            Self::Bytes32 => f.write_str("bytes32"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selector_of_erc20_transfer() {
+        let transfer = Function {
+            name: "transfer".to_owned(),
+            parameters: vec![Parameter::Address, Parameter::Uint(256)],
+        };
+        assert_eq!(transfer.signature(), "transfer(address,uint256)");
+        assert_eq!(transfer.selector(), [0xa9, 0x05, 0x9c, 0xbb]);
+    }
+}

@@ -1,0 +1,247 @@
+//! The network of a scenario: shards, committee, protocol settings, bounds of queues, links.
+
+use cross_shard_msg::{Duration, Gas, NodeId, ShardId, ValidatorIndex, Wei};
+
+use super::unit::{Bandwidth, ByteSize};
+
+/// The most shards a network can have: each is a process.
+pub const MAX_SHARDS: u32 = 1_024;
+/// The most validators a committee can have: each is a process.
+pub const MAX_VALIDATORS: u32 = 256;
+/// The gas of a plain transfer; no block's gas limit is below it.
+pub const TRANSFER_GAS: Gas = Gas(21_000);
+
+/// Settings that all nodes of a network share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// 1 to [`MAX_SHARDS`].
+    pub shards: u32,
+    /// 1 to [`MAX_VALIDATORS`].
+    pub validators: u32,
+    /// EIP-155 chain id, not 0. `mainnet-blocks` needs 1.
+    pub chain_id: u64,
+    /// Time from one block of a shard to its next.
+    pub block_time: Duration,
+    /// How the block times of different shards relate.
+    pub block_phase: BlockPhase,
+    /// Time from one checkpoint to the next.
+    pub checkpoint_every: Duration,
+    /// Gas limit of each block; its target is half of it. At least [`TRANSFER_GAS`].
+    pub gas_limit: Gas,
+    /// Base fee of the first block of each shard, per gas.
+    pub base_fee: Wei,
+    /// When a destination may consume a batch of receipts.
+    pub gate: Gate,
+    /// Where an account lives at first.
+    pub allocation: AllocationRule,
+    /// Whether the signatures of users are checked.
+    pub signatures: Signatures,
+    /// What a durable write survives.
+    pub durability: Durability,
+    /// The bound of every queue.
+    pub bounds: Bounds,
+    /// Delay, jitter and bandwidth between nodes.
+    pub links: Links,
+}
+
+/// How the block times of different shards relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockPhase {
+    /// Shard i of k makes its blocks i/k of a block time after shard 0.
+    Staggered,
+    /// All shards make their blocks at the same moment.
+    Aligned,
+    /// Each shard's offset is drawn from the seed.
+    Random,
+}
+
+/// When a destination may consume a batch of receipts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// As soon as the source's header carries its certificate.
+    Certified,
+    /// Once a finalized checkpoint covers the source's header.
+    Checkpoint,
+}
+
+/// Where an account lives at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocationRule {
+    /// The low 32 bits of the address modulo the number of shards.
+    Hash,
+}
+
+/// Whether the signatures of users are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Each sender is recovered from its signature.
+    Verify,
+    /// The sender travels with the transaction and is believed: for throughput studies.
+    Assumed,
+}
+
+/// What a durable write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the process (kill -9), not of the machine.
+    Process,
+}
+
+/// The bound of every queue of a node. Nothing grows beyond it: a full mempool refuses, a full
+/// outgoing queue holds the source back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Transactions in one shard's mempool.
+    pub mempool_transactions: u32,
+    /// How far above its sender's next nonce a transaction's nonce may be to be admitted.
+    pub nonce_window: u32,
+    /// Gas of delayed receipts at which a shard counts as fully congested.
+    pub delayed_gas: Gas,
+    /// Unreleased receipts that a shard holds back for one destination.
+    pub outgoing_receipts: u32,
+    /// The longest frame that a node accepts.
+    pub frame_bytes: ByteSize,
+    /// Bytes sent on one stream and not yet acknowledged: its credit.
+    pub unacknowledged_bytes: ByteSize,
+    /// Messages that wait for one machine.
+    pub inbox_messages: u32,
+    /// Headers of one shard that a coordinator keeps without a crosslink.
+    pub pending_headers: u32,
+}
+
+/// Delay, jitter and bandwidth of every directed pair of nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// What holds where no override says otherwise.
+    pub default: Link,
+    /// In the order of the file. A later one wins over an earlier one, field by field.
+    pub overrides: Vec<LinkOverride>,
+}
+
+/// A directed network path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// One-way delay.
+    pub delay: Duration,
+    /// Up to so much more delay, drawn uniformly for each message; order is kept.
+    pub jitter: Duration,
+    /// How fast bytes enter the link.
+    pub bandwidth: Bandwidth,
+}
+
+/// Changes to some links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkOverride {
+    /// The sending nodes.
+    pub from: Endpoint,
+    /// The receiving nodes.
+    pub to: Endpoint,
+    /// One-way delay, if changed.
+    pub delay: Option<Duration>,
+    /// Jitter, if changed.
+    pub jitter: Option<Duration>,
+    /// Bandwidth, if changed.
+    pub bandwidth: Option<Bandwidth>,
+}
+
+/// Nodes at one end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `*`: every node.
+    Any,
+    /// `shard:*`: every shard.
+    Shards,
+    /// `shard:1`: one shard.
+    Shard(ShardId),
+    /// `coordinator:*`: the whole committee.
+    Coordinators,
+    /// `coordinator:1`: one committee member.
+    Coordinator(ValidatorIndex),
+    /// `client`: the load generator.
+    Client,
+}
+
+impl Links {
+    /// What holds from one node to another.
+    #[must_use]
+    pub fn between(&self, from: NodeId, to: NodeId) -> Link {
+        let mut link = self.default;
+        for change in &self.overrides {
+            if change.from.covers(from) && change.to.covers(to) {
+                link.delay = change.delay.unwrap_or(link.delay);
+                link.jitter = change.jitter.unwrap_or(link.jitter);
+                link.bandwidth = change.bandwidth.unwrap_or(link.bandwidth);
+            }
+        }
+        link
+    }
+}
+
+impl Endpoint {
+    /// Whether `node` is one of these.
+    #[must_use]
+    pub fn covers(self, node: NodeId) -> bool {
+        match (self, node) {
+            (Self::Any, _)
+            | (Self::Shards, NodeId::Shard(_))
+            | (Self::Coordinators, NodeId::Coordinator(_))
+            | (Self::Client, NodeId::Client) => true,
+            (Self::Shard(shard), NodeId::Shard(other)) => shard == other,
+            (Self::Coordinator(index), NodeId::Coordinator(other)) => index == other,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Shards => f.write_str("shard:*"),
+            Self::Shard(shard) => write!(f, "{}", NodeId::Shard(*shard)),
+            Self::Coordinators => f.write_str("coordinator:*"),
+            Self::Coordinator(index) => write!(f, "{}", NodeId::Coordinator(*index)),
+            Self::Client => write!(f, "{}", NodeId::Client),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_overrides_win_field_by_field() {
+        let slow = Duration::from_millis(100);
+        let links = Links {
+            default: Link {
+                delay: Duration::from_millis(1),
+                jitter: Duration::ZERO,
+                bandwidth: Bandwidth::Unlimited,
+            },
+            overrides: vec![
+                LinkOverride {
+                    from: Endpoint::Shards,
+                    to: Endpoint::Any,
+                    delay: Some(slow),
+                    jitter: None,
+                    bandwidth: Some(Bandwidth::BitsPerSecond(1_000)),
+                },
+                LinkOverride {
+                    from: Endpoint::Shard(ShardId(1)),
+                    to: Endpoint::Client,
+                    delay: Some(Duration::ZERO),
+                    jitter: None,
+                    bandwidth: None,
+                },
+            ],
+        };
+        let shard = |index| NodeId::Shard(ShardId(index));
+        let coordinator = NodeId::Coordinator(ValidatorIndex(0));
+        assert_eq!(links.between(coordinator, shard(0)), links.default);
+        assert_eq!(links.between(shard(0), coordinator).delay, slow);
+        let special = links.between(shard(1), NodeId::Client);
+        assert_eq!(special.delay, Duration::ZERO);
+        assert_eq!(special.bandwidth, Bandwidth::BitsPerSecond(1_000));
+    }
+}
