@@ -1,0 +1,166 @@
+//! The allocation: which shard is an account's home, at each checkpoint (rules R-HOME-1 to
+//! R-HOME-4).
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::Address;
+use cross_shard_msg::{Checkpoint, CheckpointNumber, ShardId};
+
+use crate::base::Base;
+use crate::residents::Residents;
+
+/// Where an account lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// On every shard.
+    Everywhere,
+    /// On this shard.
+    Shard(ShardId),
+}
+
+impl Home {
+    /// Whether an account with this home lives on `shard`.
+    #[must_use]
+    pub fn is(self, shard: ShardId) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Shard(home) => home == shard,
+        }
+    }
+}
+
+/// Homes of all accounts, at every checkpoint that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    shards: u32,
+    base: Base,
+    residents: Residents,
+    newest: CheckpointNumber,
+    /// Per address the checkpoints at which its home changed, ascending.
+    overrides: BTreeMap<Address, Vec<(CheckpointNumber, ShardId)>>,
+}
+
+impl Allocation {
+    /// The allocation at genesis.
+    #[must_use]
+    pub fn new(shards: u32, base: Base, residents: Residents) -> Self {
+        Self { shards, base, residents, newest: CheckpointNumber::ZERO, overrides: BTreeMap::new() }
+    }
+
+    /// Number of shards.
+    #[must_use]
+    pub fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    /// The newest checkpoint that was applied.
+    #[must_use]
+    pub fn newest(&self) -> CheckpointNumber {
+        self.newest
+    }
+
+    /// Home of `address` at the newest checkpoint.
+    #[must_use]
+    pub fn home(&self, address: &Address) -> Home {
+        self.home_at(address, self.newest)
+    }
+
+    /// Home of `address` in a block that names checkpoint `at`.
+    #[must_use]
+    pub fn home_at(&self, address: &Address, at: CheckpointNumber) -> Home {
+        if self.residents.contains(address) {
+            return Home::Everywhere;
+        }
+        Home::Shard(
+            self.override_at(address, at).unwrap_or_else(|| self.base.home(address, self.shards)),
+        )
+    }
+
+    /// The home that the base rule gives, whatever overrides say.
+    #[must_use]
+    pub fn base_home(&self, address: &Address) -> ShardId {
+        self.base.home(address, self.shards)
+    }
+
+    /// Where an override puts `address` at the newest checkpoint, if there is one.
+    #[must_use]
+    pub fn override_of(&self, address: &Address) -> Option<ShardId> {
+        self.override_at(address, self.newest)
+    }
+
+    /// Takes over what a finalized checkpoint says. Checkpoints are applied in order of their
+    /// numbers; one that was applied already changes nothing.
+    pub fn apply(&mut self, checkpoint: &Checkpoint) {
+        if checkpoint.number <= self.newest {
+            return;
+        }
+        self.newest = checkpoint.number;
+        for placement in &checkpoint.placements {
+            let homes = self.overrides.entry(placement.address).or_default();
+            if homes.is_empty() {
+                homes.push((checkpoint.number, placement.shard));
+            }
+        }
+    }
+
+    fn override_at(&self, address: &Address, at: CheckpointNumber) -> Option<ShardId> {
+        if self.overrides.is_empty() {
+            return None;
+        }
+        let homes = self.overrides.get(address)?;
+        homes.iter().rev().find(|(since, _)| *since <= at).map(|(_, shard)| *shard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+    use cross_shard_msg::{Epoch, Placement, Timestamp};
+
+    use super::*;
+
+    fn checkpoint(number: u64, placements: Vec<Placement>) -> Checkpoint {
+        Checkpoint {
+            number: CheckpointNumber(number),
+            parent: B256::ZERO,
+            timestamp: Timestamp::ZERO,
+            epoch: Epoch::ZERO,
+            crosslinks: Vec::new(),
+            placements,
+        }
+    }
+
+    #[test]
+    fn a_block_sees_the_allocation_of_the_checkpoint_it_names() {
+        let contract = Address::with_last_byte(0x44);
+        let mut allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        assert_eq!(allocation.home(&contract), Home::Shard(ShardId(0)));
+        allocation.apply(&checkpoint(1, Vec::new()));
+        let placement = Placement { address: contract, shard: ShardId(3) };
+        allocation.apply(&checkpoint(2, vec![placement]));
+        let at = |number| allocation.home_at(&contract, CheckpointNumber(number));
+        assert_eq!(at(1), Home::Shard(ShardId(0)));
+        assert_eq!(at(2), Home::Shard(ShardId(3)));
+        assert_eq!(allocation.override_of(&contract), Some(ShardId(3)));
+        assert_eq!(allocation.base_home(&contract), ShardId(0));
+    }
+
+    #[test]
+    fn the_first_placement_of_an_address_stands() {
+        let contract = Address::with_last_byte(0x44);
+        let mut allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        let place = |shard| Placement { address: contract, shard: ShardId(shard) };
+        allocation.apply(&checkpoint(1, vec![place(1), place(2)]));
+        allocation.apply(&checkpoint(2, vec![place(3)]));
+        allocation.apply(&checkpoint(1, vec![place(0)]));
+        assert_eq!(allocation.home(&contract), Home::Shard(ShardId(1)));
+        assert_eq!(allocation.newest(), CheckpointNumber(2));
+    }
+
+    #[test]
+    fn residents_are_at_home_everywhere() {
+        let allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        let home = allocation.home(&crate::OUTBOX);
+        assert!((0..4).all(|shard| home.is(ShardId(shard))));
+    }
+}
