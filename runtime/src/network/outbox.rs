@@ -1,0 +1,364 @@
+//! The outbox: what waits to be sent to one node, and what was sent and is not yet acknowledged.
+//!
+//! Each class of a link is a lane: a bounded queue whose front part is in flight. Plain threads
+//! append; the lane's writer task takes batches; acknowledgements remove from the front. When a
+//! stream is lost, the part in flight waits again, so that nothing is lost and nothing overtakes.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use cross_shard_msg::NodeId;
+use libp2p::PeerId;
+use libp2p::bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use super::config::{NetworkBounds, TrafficClass};
+use super::counters::{Counters, OutgoingCounters};
+use super::events::{NetworkEvent, RefusalReason};
+use super::frame::FRAME_HEADER_BYTES;
+use super::inbox::InboxSender;
+use super::lock;
+use super::shape::{LinkShape, LinkState, Shaper};
+
+/// Why a message was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The node is not in the network, or is this node.
+    #[error("{0} is not another node of this network")]
+    UnknownNode(NodeId),
+    /// The message is longer than the bound allows.
+    #[error("a message of {bytes} bytes exceeds the bound of {bound}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The bound (`message_bytes`).
+        bound: usize,
+    },
+    /// The queue of this class to this node is full (`queue_messages`, `queue_bytes`).
+    #[error("the queue of {class} messages to {to} is full")]
+    QueueFull {
+        /// The node.
+        to: NodeId,
+        /// The class.
+        class: TrafficClass,
+    },
+}
+
+/// A message of a lane, as the writer takes it.
+pub(super) type Numbered = (u64, Bytes);
+
+/// What the writer of a lane does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Write the batch that was taken.
+    Write,
+    /// The next message leaves at this time.
+    Sleep(Instant),
+    /// Wait for a message, an acknowledgement or a change of the link.
+    Idle,
+}
+
+/// The credit of a receiver.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+/// Everything that is sent to one node.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub to: NodeId,
+    pub peer: PeerId,
+    pub lanes: [Lane; TrafficClass::COUNT],
+    /// Whether the connection stands.
+    pub connected: watch::Sender<bool>,
+    bounds: NetworkBounds,
+    shaper: Option<Mutex<Shaper>>,
+    blocked: AtomicBool,
+    /// The receiver's life as last seen; 0 before the first welcome.
+    life: AtomicU64,
+    inbox: InboxSender,
+}
+
+/// One class of a link.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub counters: OutgoingCounters,
+    /// Wakes the writer.
+    pub wake: Notify,
+    /// Told whenever the queue becomes empty.
+    pub drained: Notify,
+    state: Mutex<LaneState>,
+}
+
+#[derive(Debug)]
+struct LaneState {
+    /// In flight, then waiting.
+    messages: VecDeque<Queued>,
+    bytes: usize,
+    /// Sequence of the first message.
+    first: u64,
+    /// How many messages are in flight, and their bytes.
+    flying: usize,
+    flying_bytes: u64,
+    /// Sequence of the last message ever written; a later writing is a resend.
+    highest_written: u64,
+    /// The writer sleeps until it is told of a message.
+    writer_waits: bool,
+    /// Messages refused since the queue became full.
+    refused: u64,
+}
+
+#[derive(Debug)]
+struct Queued {
+    bytes: Bytes,
+    release: Option<Instant>,
+}
+
+/// Payload bytes taken at most into one batch, unless a single message is longer.
+const BATCH_BYTES: usize = 64 << 10;
+
+impl Link {
+    pub(super) fn new(
+        to: NodeId,
+        peer: PeerId,
+        bounds: NetworkBounds,
+        shape: (LinkShape, u64, NodeId),
+        counters: &Counters,
+        inbox: InboxSender,
+    ) -> Self {
+        let (shape, seed, from) = shape;
+        Self {
+            to,
+            peer,
+            lanes: TrafficClass::ALL.map(|class| Lane {
+                counters: counters.outgoing(to, class),
+                wake: Notify::new(),
+                drained: Notify::new(),
+                state: Mutex::new(LaneState {
+                    messages: VecDeque::new(),
+                    bytes: 0,
+                    first: 1,
+                    flying: 0,
+                    flying_bytes: 0,
+                    highest_written: 0,
+                    writer_waits: false,
+                    refused: 0,
+                }),
+            }),
+            connected: watch::Sender::new(false),
+            bounds,
+            shaper: (!shape.is_open()).then(|| Mutex::new(Shaper::new(shape, seed, from, to))),
+            blocked: AtomicBool::new(false),
+            life: AtomicU64::new(0),
+            inbox,
+        }
+    }
+
+    /// Appends a message to its lane.
+    pub(super) fn send(&self, class: TrafficClass, bytes: Bytes) -> Result<(), SendError> {
+        if bytes.len() > self.bounds.message_bytes {
+            let bound = self.bounds.message_bytes;
+            return Err(SendError::TooLong { bytes: bytes.len(), bound });
+        }
+        let lane = &self.lanes[class.index()];
+        let mut state = lock(&lane.state);
+        let held = state.bytes + bytes.len();
+        let full = state.messages.len() >= self.bounds.queue_messages
+            || (held > self.bounds.queue_bytes && !state.messages.is_empty());
+        if full {
+            state.refused += 1;
+            let first = state.refused == 1;
+            drop(state);
+            lane.counters.refused_messages.inc();
+            if first {
+                self.inbox.event(NetworkEvent::Overflow { to: self.to, class });
+            }
+            return Err(SendError::QueueFull { to: self.to, class });
+        }
+        let ended = std::mem::take(&mut state.refused);
+        let release = self.shaper.as_ref().map(|shaper| {
+            // The lane stays locked, so that release times have the order of the queue.
+            let size = bytes.len() + FRAME_HEADER_BYTES;
+            lock(shaper).release(Instant::now(), class, size)
+        });
+        state.bytes = held;
+        state.messages.push_back(Queued { bytes, release });
+        lane.gauge(&state);
+        let wake = std::mem::take(&mut state.writer_waits);
+        drop(state);
+        if wake {
+            lane.wake.notify_one();
+        }
+        if ended > 0 {
+            self.inbox.event(NetworkEvent::OverflowEnded { to: self.to, class, refused: ended });
+        }
+        Ok(())
+    }
+
+    /// Takes what may be written now into `batch`, which must be empty, and marks it as in flight.
+    pub(super) fn take(
+        &self,
+        class: TrafficClass,
+        window: Window,
+        batch: &mut Vec<Numbered>,
+    ) -> Next {
+        if self.blocked.load(Ordering::Acquire) {
+            return Next::Idle;
+        }
+        let lane = &self.lanes[class.index()];
+        let mut guard = lock(&lane.state);
+        let state = &mut *guard;
+        let now = self.shaper.as_ref().map(|_| Instant::now());
+        let mut taken = 0;
+        let mut fresh = (0, 0);
+        let next = loop {
+            let Some(message) = state.messages.get(state.flying) else {
+                state.writer_waits = batch.is_empty();
+                break Next::Idle;
+            };
+            if let (Some(release), Some(now)) = (message.release, now)
+                && release > now
+            {
+                break Next::Sleep(release);
+            }
+            let length = message.bytes.len();
+            let flying_bytes = state.flying_bytes + length as u64;
+            let credit = (state.flying as u64) < window.messages && flying_bytes <= window.bytes;
+            if (!credit && state.flying > 0) || (taken + length > BATCH_BYTES && taken > 0) {
+                break Next::Idle;
+            }
+            let sequence = state.first + state.flying as u64;
+            batch.push((sequence, message.bytes.clone()));
+            taken += length;
+            if sequence > state.highest_written {
+                state.highest_written = sequence;
+                fresh = (fresh.0 + 1, fresh.1 + length as u64);
+            }
+            state.flying += 1;
+            state.flying_bytes = flying_bytes;
+        };
+        drop(guard);
+        if batch.is_empty() {
+            return next;
+        }
+        lane.counters.sent_messages.inc_by(fresh.0);
+        lane.counters.sent_bytes.inc_by(fresh.1);
+        lane.counters.resent_messages.inc_by(batch.len() as u64 - fresh.0);
+        Next::Write
+    }
+
+    /// Waits until this lane has a message.
+    pub(super) async fn waiting(&self, class: TrafficClass) {
+        let lane = &self.lanes[class.index()];
+        loop {
+            {
+                let mut state = lock(&lane.state);
+                if !state.messages.is_empty() {
+                    return;
+                }
+                state.writer_waits = true;
+            }
+            lane.wake.notified().await;
+        }
+    }
+
+    /// Waits until this lane is empty: everything was acknowledged.
+    pub(super) async fn drained(&self, class: TrafficClass) {
+        let lane = &self.lanes[class.index()];
+        loop {
+            let drained = lane.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            if lock(&lane.state).messages.is_empty() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// How many messages of this lane are not acknowledged.
+    pub(super) fn held(&self, class: TrafficClass) -> usize {
+        lock(&self.lanes[class.index()].state).messages.len()
+    }
+
+    /// The first sequence that this lane can still send.
+    pub(super) fn first(&self, class: TrafficClass) -> u64 {
+        lock(&self.lanes[class.index()].state).first
+    }
+
+    /// Removes what the receiver has delivered, up to and with `sequence`.
+    pub(super) fn acknowledge(
+        &self,
+        class: TrafficClass,
+        sequence: u64,
+    ) -> Result<(), RefusalReason> {
+        let lane = &self.lanes[class.index()];
+        let mut state = lock(&lane.state);
+        if sequence > state.highest_written {
+            return Err(RefusalReason::BadAcknowledgement);
+        }
+        while state.first <= sequence
+            && let Some(message) = state.messages.pop_front()
+        {
+            state.first += 1;
+            state.bytes -= message.bytes.len();
+            if state.flying > 0 {
+                state.flying -= 1;
+                state.flying_bytes -= message.bytes.len() as u64;
+            }
+        }
+        lane.gauge(&state);
+        if state.messages.is_empty() {
+            lane.drained.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// Goes on over a new stream, whose receiver has delivered up to and with `delivered`: all
+    /// later messages wait again.
+    pub(super) fn resume(
+        &self,
+        class: TrafficClass,
+        life: u64,
+        delivered: u64,
+    ) -> Result<(), RefusalReason> {
+        self.acknowledge(class, delivered)?;
+        let lane = &self.lanes[class.index()];
+        let mut state = lock(&lane.state);
+        if delivered + 1 < state.first {
+            return Err(RefusalReason::BadHello);
+        }
+        state.flying = 0;
+        state.flying_bytes = 0;
+        drop(state);
+        lane.counters.streams.inc();
+        self.met(life);
+        Ok(())
+    }
+
+    /// Notes the life of the node at the other end, seen on any of its streams.
+    pub(super) fn met(&self, life: u64) {
+        let earlier = self.life.swap(life, Ordering::AcqRel);
+        if earlier != 0 && earlier != life {
+            self.inbox.event(NetworkEvent::PeerRestarted(self.to));
+        }
+    }
+
+    pub(super) fn set_state(&self, link: LinkState) {
+        self.blocked.store(link.blocked, Ordering::Release);
+        for lane in &self.lanes {
+            lane.wake.notify_one();
+        }
+    }
+}
+
+impl Lane {
+    fn gauge(&self, state: &LaneState) {
+        self.counters.queue_messages.set(state.messages.len() as i64);
+        self.counters.queue_bytes.set(state.bytes as i64);
+    }
+}
