@@ -29,6 +29,9 @@ pub trait Machine {
     /// Handles one input at time `now`; pushes what must happen next. Never fails: bad input is
     /// dropped and observed.
     fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>);
+
+    /// Runs a job: a pure function, called by the driver where it does not hold up the machine.
+    fn compute(job: Self::Job) -> Self::JobResult;
 }
 
 /// What a machine is told.

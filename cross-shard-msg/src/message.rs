@@ -11,6 +11,7 @@ use crate::header::SignedHeader;
 use crate::ids::{CheckpointNumber, Height, Sequence, ShardId, TransactionKey};
 use crate::receipt::ReceiptBatch;
 use crate::refusal::Refusal;
+use crate::submission::Submission;
 
 /// Most submissions, admissions or headers in one message.
 pub const MAX_MESSAGE_ITEMS: usize = 4_096;
@@ -61,15 +62,6 @@ pub enum Message {
         /// First number that is missing.
         from: CheckpointNumber,
     },
-}
-
-/// A transaction on its way to a shard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submission {
-    /// EIP-2718 encoding.
-    pub encoded: Bytes,
-    /// The sender, where the scenario says that signatures are assumed; otherwise it is recovered.
-    pub assumed_sender: Option<Address>,
 }
 
 /// A shard's answer to a submission.
