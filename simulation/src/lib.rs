@@ -1,1 +1,17 @@
-//! simulation
+//! The simulated world: the machines that run as processes run here in one thread under virtual
+//! time, in an order that depends on the scenario and the seed alone.
+//!
+//! [`World`] is the second driver of [`cross_shard_msg::Machine`]; the first one is in the
+//! `runtime` crate. [`checkers`] hold the invariants; they look at records and serve both worlds.
+
+pub mod checkers;
+pub mod cost;
+mod host;
+pub mod links;
+mod queue;
+pub mod world;
+
+pub use cost::CostProfile;
+pub use host::{Follower, Outgoing};
+pub use links::{Link, Links};
+pub use world::{Statistics, World};

@@ -1,0 +1,107 @@
+//! Exactly once and in order: what a source released against what its destinations took in and
+//! executed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
+use cross_shard_msg::{Cause, Sequence, ShardId};
+
+use super::Records;
+
+type Pair = (ShardId, ShardId);
+
+pub(super) fn exactly_once(records: &Records) -> Result<(), String> {
+    let released = released(records);
+    for (destination, blocks) in &records.blocks {
+        let mut entered: BTreeMap<(ShardId, Sequence), u32> = BTreeMap::new();
+        for block in blocks {
+            let height = block.header.height;
+            for batch in &block.body.incoming {
+                for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
+                    let name = format!(
+                        "receipt {}→{destination} #{sequence} in block {height}",
+                        batch.source
+                    );
+                    match released.get(&((batch.source, *destination), Sequence(sequence))) {
+                        // A source whose blocks are not here (its disk is gone) proves nothing.
+                        None if !records.blocks.contains_key(&batch.source) => {}
+                        None => return Err(format!("{name} was never released")),
+                        Some(digest) if *digest != receipt.digest() => {
+                            return Err(format!("{name} is not what was released"));
+                        }
+                        Some(_) => {}
+                    }
+                    if entered.insert((batch.source, Sequence(sequence)), 0).is_some() {
+                        return Err(format!("{name} had entered before"));
+                    }
+                }
+            }
+            for leg in &block.legs {
+                let Cause::Receipt { source, sequence, .. } = leg.cause else { continue };
+                let name = format!("receipt {source}→{destination} #{sequence}");
+                match entered.get_mut(&(source, sequence)) {
+                    None => return Err(format!("{name} is executed, but never entered")),
+                    Some(0) => {
+                        entered.insert((source, sequence), 1);
+                    }
+                    Some(_) => return Err(format!("{name} is executed twice")),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn order(records: &Records) -> Result<(), String> {
+    let mut next: BTreeMap<(bool, Pair), u64> = BTreeMap::new();
+    let mut follow = |entering: bool, pair: Pair, first: Sequence, count: usize| {
+        let expected = next.entry((entering, pair)).or_insert(1);
+        if first.0 != *expected {
+            let verb = if entering { "entered" } else { "released" };
+            let (source, destination) = pair;
+            return Err(format!(
+                "{source}→{destination}: {verb} #{first} where #{expected} is next"
+            ));
+        }
+        *expected += count as u64;
+        Ok(())
+    };
+    for (shard, blocks) in &records.blocks {
+        for block in blocks {
+            for batch in &block.body.incoming {
+                follow(true, (batch.source, *shard), batch.first, batch.receipts.len())?;
+            }
+            for outgoing in &block.outgoing {
+                let pair = (*shard, outgoing.destination);
+                follow(false, pair, outgoing.first, outgoing.receipts.len())?;
+            }
+        }
+    }
+    distinct_transactions(records)
+}
+
+/// No transaction is executed twice at its source.
+fn distinct_transactions(records: &Records) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for block in records.blocks.values().flatten() {
+        for (transaction, _) in &block.body.transactions {
+            if !seen.insert(transaction.hash()) {
+                return Err(format!("transaction {} is in two blocks", transaction.hash()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn released(records: &Records) -> BTreeMap<(Pair, Sequence), B256> {
+    let mut released = BTreeMap::new();
+    for (shard, blocks) in &records.blocks {
+        for outgoing in blocks.iter().flat_map(|block| &block.outgoing) {
+            for (receipt, sequence) in outgoing.receipts.iter().zip(outgoing.first.0..) {
+                let pair = (*shard, outgoing.destination);
+                released.insert((pair, Sequence(sequence)), receipt.digest());
+            }
+        }
+    }
+    released
+}
