@@ -1,9 +1,10 @@
 //! An account as the EVM sees it, and the forms in which accounts enter the state.
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use serde::{Deserialize, Serialize};
 
 /// What the EVM loads of an account; its storage and code are looked up separately.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Number of transactions sent (for a contract: one more than contracts created).
     pub nonce: u64,
@@ -37,7 +38,7 @@ impl Default for Account {
 }
 
 /// An account at genesis.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GenesisAccount {
     /// First nonce.
     pub nonce: u64,
@@ -51,7 +52,7 @@ pub struct GenesisAccount {
 }
 
 /// What one transaction changed of one account, as the EVM's commit yields it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountChange {
     /// The account.
     pub address: Address,

@@ -3,16 +3,17 @@
 use crate::Account;
 use alloy_primitives::aliases::I512;
 use alloy_primitives::{Address, Bytes, U256};
+use serde::{Deserialize, Serialize};
 
 /// The net changes of one block, by address. An account that ended as it began is not in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateDiff {
     /// Changed accounts, in ascending order of addresses, each once.
     pub accounts: Vec<AccountDiff>,
 }
 
 /// The net change of one account. `old` and `new` may be equal when only storage changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountDiff {
     /// The account.
     pub address: Address,
@@ -27,7 +28,7 @@ pub struct AccountDiff {
 }
 
 /// The net change of one slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotDiff {
     /// The slot.
     pub slot: U256,

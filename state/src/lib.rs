@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod account;
+mod block;
 mod diff;
 mod proof;
 mod shard_state;
@@ -22,8 +23,9 @@ mod storage;
 pub mod trie;
 
 pub use account::{Account, AccountChange, GenesisAccount};
+pub use block::ApplyError;
 pub use diff::{AccountDiff, SlotDiff, StateDiff};
 pub use proof::{AccountProof, StorageProof};
-pub use shard_state::{ApplyError, ShardState};
+pub use shard_state::ShardState;
 pub use trie::ordered::ordered_root;
 pub use trie::verify::{ProofError, verify_proof};

@@ -6,9 +6,10 @@ use crate::{Account, ShardState};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use serde::{Deserialize, Serialize};
 
 /// An account, or its absence, with its proof against a state root.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountProof {
     /// The account.
     pub address: Address,
@@ -23,7 +24,7 @@ pub struct AccountProof {
 }
 
 /// A slot's value with its proof against the account's storage root.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageProof {
     /// The slot.
     pub slot: U256,

@@ -1,9 +1,10 @@
-//! The accounts of one shard: look-ups for the EVM, commits per transaction, root and diff per block.
+//! The accounts of one shard: look-ups for the EVM and commits per transaction, which only note what
+//! is dirty. What happens once per block is in [`crate::block`].
 
 use crate::proof::encode_account;
 use crate::storage::Storage;
 use crate::trie::{LeafEncoder, Trie};
-use crate::{Account, AccountChange, AccountDiff, GenesisAccount, SlotDiff, StateDiff};
+use crate::{Account, AccountChange, GenesisAccount};
 use alloy_primitives::aliases::U512;
 use alloy_primitives::map::{AddressMap, B256Map};
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
@@ -15,52 +16,34 @@ use alloy_trie::EMPTY_ROOT_HASH;
 /// was committed between two calls of [`ShardState::take_block_diff`].
 #[derive(Clone, Debug, Default)]
 pub struct ShardState {
-    index: AddressMap<u32>,
-    entries: Vec<Entry>,
+    pub(crate) index: AddressMap<u32>,
+    pub(crate) entries: Vec<Entry>,
     /// Address and its keccak-256 hash, by index of `entries`; apart, because look-ups need neither.
-    names: Vec<(Address, B256)>,
+    pub(crate) names: Vec<(Address, B256)>,
     /// Indices of `entries` that belong to no address.
-    free: Vec<u32>,
-    codes: B256Map<Bytes>,
+    pub(crate) free: Vec<u32>,
+    pub(crate) codes: B256Map<Bytes>,
     /// From hashed address to index of `entries`.
-    trie: Trie<u32>,
+    pub(crate) trie: Trie<u32>,
     /// Entries that the trie does not show yet, each once.
-    unhashed: Vec<u32>,
+    pub(crate) unhashed: Vec<u32>,
     /// Entries written in this block, each once, and their content before it.
-    written: Vec<(u32, Option<Account>)>,
+    pub(crate) written: Vec<(u32, Option<Account>)>,
     /// Slot writes of this block in order: index of `written`, slot, value before the write.
-    slot_writes: Vec<(u32, U256, U256)>,
+    pub(crate) slot_writes: Vec<(u32, U256, U256)>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
-    account: Account,
-    live: bool,
-    unhashed: bool,
+pub(crate) struct Entry {
+    pub(crate) account: Account,
+    pub(crate) live: bool,
+    pub(crate) unhashed: bool,
     /// Index of `written`, or `UNWRITTEN`.
-    written: u32,
-    storage: Option<Box<Storage>>,
+    pub(crate) written: u32,
+    pub(crate) storage: Option<Box<Storage>>,
 }
 
-const UNWRITTEN: u32 = u32::MAX;
-
-/// Why a diff does not fit the state to which it was to be applied. The state is unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// The diff's addresses do not ascend at this one.
-    #[error("account {0} is out of order in the diff")]
-    Order(Address),
-    /// The account is not what the diff says it was.
-    #[error("account {0} is not what the diff expects")]
-    Account(Address),
-    /// The slot is not what the diff says it was.
-    #[error("slot {1} of account {0} is not what the diff expects")]
-    Slot(Address, U256),
-    /// The diff gives the account a code that is neither in it nor known, or does not hash to its
-    /// code hash.
-    #[error("the diff lacks the code of account {0}")]
-    Code(Address),
-}
+pub(crate) const UNWRITTEN: u32 = u32::MAX;
 
 impl ShardState {
     /// The state at genesis. Accounts are taken as they are, empty ones too; of two entries for one
@@ -192,112 +175,6 @@ impl ShardState {
         }
     }
 
-    /// Applies a block's diff as another holder of this state took it, after checking that all of it
-    /// fits. It becomes part of this
-    /// state's own block diff.
-    pub fn apply(&mut self, diff: &StateDiff) -> Result<(), ApplyError> {
-        let mut before: Option<Address> = None;
-        for change in &diff.accounts {
-            if before.is_some_and(|before| before >= change.address) {
-                return Err(ApplyError::Order(change.address));
-            }
-            before = Some(change.address);
-            self.check_change(change)?;
-        }
-        for change in &diff.accounts {
-            if let Some(code) = &change.code {
-                self.insert_code(code.clone());
-            }
-            self.write_account(change.address, change.new);
-            if change.new.is_some() {
-                let index = self.entry_of(change.address);
-                let slots = change.storage.iter().map(|slot| (slot.slot, slot.new));
-                self.set_slots(index, slots);
-            }
-        }
-        Ok(())
-    }
-
-    /// The state root, as in Ethereum. Costs what changed since the last call.
-    pub fn root(&mut self) -> B256 {
-        let mut unhashed = std::mem::take(&mut self.unhashed);
-        // In key order neighbouring paths are walked while they are in the cache.
-        unhashed.sort_unstable_by_key(|&index| self.names[index as usize].1);
-        for &index in &unhashed {
-            let key = self.names[index as usize].1.into();
-            let entry = &mut self.entries[index as usize];
-            entry.unhashed = false;
-            if entry.live {
-                if let Some(storage) = entry.storage.as_mut() {
-                    storage.update_root();
-                }
-                self.trie.insert(key, index);
-            } else {
-                self.trie.remove(&key);
-                self.release(index);
-            }
-        }
-        unhashed.clear();
-        self.unhashed = unhashed;
-        self.trie.root(&Entries(&self.entries))
-    }
-
-    /// What was committed since the last call, net, and begins the next block.
-    pub fn take_block_diff(&mut self) -> StateDiff {
-        let mut slot_writes = std::mem::take(&mut self.slot_writes);
-        // Stable: of several writes to a slot the first one, with the value before the block, leads.
-        slot_writes.sort_by_key(|&(written, slot, _)| (written, slot));
-        slot_writes.dedup_by_key(|&mut (written, slot, _)| (written, slot));
-        let mut accounts = Vec::with_capacity(self.written.len());
-        let mut slots = slot_writes.as_slice();
-        for (position, &(index, old)) in self.written.iter().enumerate() {
-            let own = slots.partition_point(|&(written, ..)| written as usize == position);
-            let (own, rest) = slots.split_at(own);
-            slots = rest;
-            let entry = &self.entries[index as usize];
-            let new = entry.live.then_some(entry.account);
-            let storage: Vec<SlotDiff> = own
-                .iter()
-                .map(|&(_, slot, old)| SlotDiff {
-                    slot,
-                    old,
-                    new: entry.storage.as_ref().map_or(U256::ZERO, |s| s.get(&slot)),
-                })
-                .filter(|slot| slot.old != slot.new)
-                .collect();
-            if old == new && storage.is_empty() {
-                continue;
-            }
-            let old_code = old.map_or(KECCAK256_EMPTY, |account| account.code_hash);
-            let code = new
-                .filter(|new| new.has_code() && new.code_hash != old_code)
-                .and_then(|new| self.codes.get(&new.code_hash).cloned());
-            accounts.push(AccountDiff {
-                address: self.names[index as usize].0,
-                old,
-                new,
-                code,
-                storage,
-            });
-        }
-        accounts.sort_unstable_by_key(|account| account.address);
-        slot_writes.clear();
-        self.slot_writes = slot_writes;
-        self.discard_block_diff();
-        StateDiff { accounts }
-    }
-
-    /// Begins the next block without a diff of this one.
-    pub fn discard_block_diff(&mut self) {
-        self.slot_writes.clear();
-        let mut written = std::mem::take(&mut self.written);
-        for (index, _) in written.drain(..) {
-            self.entries[index as usize].written = UNWRITTEN;
-            self.release(index);
-        }
-        self.written = written;
-    }
-
     /// The account's storage root as of the last [`ShardState::root`].
     pub(crate) fn storage_root(&self, address: &Address) -> B256 {
         self.storage_of(address).map_or(EMPTY_ROOT_HASH, Storage::root)
@@ -326,7 +203,7 @@ impl ShardState {
     }
 
     /// The index of the entry of `address`; without one, of a new entry that is not live.
-    fn entry_of(&mut self, address: Address) -> u32 {
+    pub(crate) fn entry_of(&mut self, address: Address) -> u32 {
         if let Some(&index) = self.index.get(&address) {
             return index;
         }
@@ -374,7 +251,7 @@ impl ShardState {
         }
     }
 
-    fn write_account(&mut self, address: Address, account: Option<Account>) {
+    pub(crate) fn write_account(&mut self, address: Address, account: Option<Account>) {
         let Some(account) = account else {
             if let Some(&index) = self.index.get(&address)
                 && self.entries[index as usize].live
@@ -396,7 +273,7 @@ impl ShardState {
         entry.live = true;
     }
 
-    fn set_slots(&mut self, index: u32, slots: impl Iterator<Item = (U256, U256)>) {
+    pub(crate) fn set_slots(&mut self, index: u32, slots: impl Iterator<Item = (U256, U256)>) {
         self.mark_written(index);
         let entry = &mut self.entries[index as usize];
         let storage = entry.storage.get_or_insert_default();
@@ -420,38 +297,10 @@ impl ShardState {
             self.slot_writes.extend(old.map(|(slot, old)| (written, slot, old)));
         }
     }
-
-    /// Forgets a deleted account once neither trie nor block diff needs its entry.
-    fn release(&mut self, index: u32) {
-        let entry = &self.entries[index as usize];
-        if !entry.live && !entry.unhashed && entry.written == UNWRITTEN {
-            let (address, _) = self.names[index as usize];
-            if self.index.remove(&address).is_some() {
-                self.free.push(index);
-            }
-        }
-    }
-
-    fn check_change(&self, change: &AccountDiff) -> Result<(), ApplyError> {
-        let address = change.address;
-        if self.account(&address).copied() != change.old {
-            return Err(ApplyError::Account(address));
-        }
-        for slot in &change.storage {
-            if self.storage(&address, slot.slot) != slot.old {
-                return Err(ApplyError::Slot(address, slot.slot));
-            }
-        }
-        let known = change.new.is_none_or(|new| match &change.code {
-            Some(code) => keccak256(code) == new.code_hash,
-            None => self.code(&new.code_hash).is_some(),
-        });
-        if known { Ok(()) } else { Err(ApplyError::Code(address)) }
-    }
 }
 
 /// Encodes the leaves of the account trie, which hold indices.
-struct Entries<'a>(&'a [Entry]);
+pub(crate) struct Entries<'a>(pub(crate) &'a [Entry]);
 
 impl LeafEncoder<u32> for Entries<'_> {
     fn encode(&self, index: u32, out: &mut Vec<u8>) {
