@@ -55,10 +55,14 @@ impl<V: Value> Chain<V> {
             // Numbers fall by one on the way down. A quorum has checked that for what it notarized;
             // checking it here bounds the walk for everything else.
             let number = value.number();
-            if number <= self.tip.number || above.is_some_and(|above| number + 1 != above) {
+            let steps = above.is_none_or(|above| number.checked_add(1) == Some(above));
+            if number <= self.tip.number || !steps {
                 return Reach::Forked;
             }
-            if value.parent() == self.tip.digest {
+            if number == self.tip.number + 1 {
+                if value.parent() != self.tip.digest {
+                    return Reach::Forked;
+                }
                 break;
             }
             (at, above) = (value.parent(), Some(number));

@@ -39,9 +39,6 @@ impl<V: Value> Simplex<V> {
             let tip = self.chain.tip();
             // The runs of others are cut elsewhere than one's own.
             run.values.retain(|value| value.number() > tip.number);
-            if run.values.is_empty() {
-                continue;
-            }
             let Some(first) = run.values.first() else { continue };
             if first.parent() != tip.digest || run.certificate.view() <= tip.view {
                 return Err(Dropped::Unlinked);

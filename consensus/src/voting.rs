@@ -2,18 +2,17 @@
 //! to R-CONS-8, R-CONS-10, R-CONS-11).
 
 use alloy_primitives::B256;
-use cross_shard_msg::{Timestamp, View};
+use cross_shard_msg::{Timestamp, View, WriteId};
 
 use crate::chain::Reach;
 use crate::committee::Signer;
 use crate::interface::{Dropped, Output};
-use crate::message::{MAX_RETRY_VOTES, Message, Proposal, Retry};
+use crate::message::{MAX_CERTIFICATES, MAX_RETRY_VOTES, Message, Proposal, Retry};
 use crate::recover::Record;
 use crate::simplex::{Asked, Simplex};
 use crate::value::Value;
 use crate::view::{Check, Proposed};
 use crate::vote::{Kind, Vote};
-use cross_shard_msg::WriteId;
 
 /// What a proposal of the current view should extend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +181,7 @@ impl<V: Value> Simplex<V> {
     pub(crate) fn parent(&self) -> Result<Parent, Option<(View, View)>> {
         let tip = self.chain.tip();
         let mut unknown: Option<(View, View)> = None;
+        let mut unknowns = 0;
         let mut candidate = None;
         let mut at = self.view;
         while let Some(view) = at.previous()
@@ -202,6 +202,11 @@ impl<V: Value> Simplex<V> {
                     return Err(unknown);
                 }
                 unknown = Some((view, unknown.map_or(view, |(_, to)| to)));
+                unknowns += 1;
+                if unknowns == MAX_CERTIFICATES {
+                    // Far behind: a request has no room for more.
+                    break;
+                }
             }
         }
         match unknown {
