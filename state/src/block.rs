@@ -40,7 +40,7 @@ impl ShardState {
                 self.insert_code(code.clone());
             }
             self.write_account(change.address, change.new);
-            if change.new.is_some() {
+            if change.new.is_some() && !change.storage.is_empty() {
                 let index = self.entry_of(change.address);
                 let slots = change.storage.iter().map(|slot| (slot.slot, slot.new));
                 self.set_slots(index, slots);
