@@ -132,10 +132,12 @@ impl Mempool {
             let queue = &mut self.senders[sender as usize].queue;
             match queue.binary_search_by_key(&nonce, |entry| entry.nonce) {
                 Ok(at) => {
-                    let (old, listed) = (&mut queue[at], at == 0);
+                    let old = &mut queue[at];
+                    let priced_out = (old.fee_cap, old.arrival, sender);
                     let replaced = old.replace_by(transaction, fee_cap, tip_cap)?;
-                    if listed {
-                        self.relist(sender);
+                    if self.priced_out.remove(&priced_out) {
+                        self.senders[sender as usize].listed = None;
+                        self.list(sender);
                     }
                     return Ok(Some(replaced));
                 }
@@ -263,13 +265,6 @@ impl Mempool {
         }
     }
 
-    /// A first transaction was replaced by one that pays more: it may be affordable now.
-    fn relist(&mut self, sender: u32) {
-        let slot = &mut self.senders[sender as usize];
-        slot.listed = None;
-        self.list(sender);
-    }
-
     fn is_turn(&self, arrival: u64, sender: u32) -> bool {
         let slot = &self.senders[sender as usize];
         let first = slot.queue.front();
@@ -323,7 +318,9 @@ impl Entry {
         if !raised(fee_cap, self.fee_cap) || !raised(tip_cap, self.tip_cap) {
             return Err(Refusal::ReplacementUnderpriced);
         }
-        *self = Self { transaction, fee_cap, tip_cap, ..*self_parts(self) };
+        self.transaction = transaction;
+        self.fee_cap = fee_cap;
+        self.tip_cap = tip_cap;
         Ok(key)
     }
 }

@@ -1,0 +1,201 @@
+//! Finalized checkpoints: verified, put in order, kept for the gate (rules R-HOME-3, R-GATE-1).
+//!
+//! A checkpoint is final when the committee's certificate is about it, or about a descendant: then
+//! its proof is the chain of parents. Checkpoints become known in order; blocks apply them one by
+//! one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use consensus::{Committee, FinalizationCertificate};
+use cross_shard_msg::checkpoint::genesis_digest;
+use cross_shard_msg::{
+    Checkpoint, CheckpointNumber, Duration, DropReason, FinalizedCheckpoint, Height, NetworkId,
+    ShardId, Timestamp, codec,
+};
+
+/// How far a checkpoint may be ahead of the newest known one.
+const MAX_AHEAD: u64 = 1_024;
+/// Checkpoints that are kept ahead of a gap.
+const MAX_CANDIDATES: usize = 2_048;
+/// Known checkpoints in which the gate looks up headers.
+const MAX_HISTORY: usize = 1 << 16;
+
+/// What came of a checkpoint that arrived.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    /// Checkpoints that became known, in order.
+    pub known: Vec<Arc<Checkpoint>>,
+    /// Checkpoints from this number on are missing, and it is time to ask for them.
+    pub missing: Option<CheckpointNumber>,
+    /// Node signatures that were checked.
+    pub verifications: u32,
+    /// Why the checkpoint was dropped.
+    pub dropped: Option<DropReason>,
+}
+
+/// The last header of a shard that known checkpoints crosslink.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tip {
+    pub height: Height,
+    pub hash: B256,
+    /// Height of the crosslink before.
+    pub previous: Height,
+}
+
+/// The chain of finalized checkpoints as far as this node knows it.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    committee: Committee,
+    pull_every: Duration,
+    number: CheckpointNumber,
+    digest: B256,
+    unapplied: VecDeque<FinalizedCheckpoint>,
+    history: VecDeque<Arc<Checkpoint>>,
+    tips: Vec<Tip>,
+    candidates: BTreeMap<(CheckpointNumber, B256), FinalizedCheckpoint>,
+    /// Candidates that a certificate of their own makes final.
+    certified: BTreeMap<CheckpointNumber, B256>,
+    pulled: Option<Timestamp>,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(
+        network: &NetworkId,
+        committee: Committee,
+        shards: u32,
+        pull_every: Duration,
+    ) -> Self {
+        Self {
+            committee,
+            pull_every,
+            number: CheckpointNumber::ZERO,
+            digest: genesis_digest(network),
+            unapplied: VecDeque::new(),
+            history: VecDeque::new(),
+            tips: vec![Tip::default(); shards as usize],
+            candidates: BTreeMap::new(),
+            certified: BTreeMap::new(),
+            pulled: None,
+        }
+    }
+
+    /// Takes a checkpoint that arrived.
+    pub(crate) fn receive(&mut self, now: Timestamp, finalized: FinalizedCheckpoint) -> Arrival {
+        let mut arrival = Arrival::default();
+        if let Err(reason) = self.verify(finalized, &mut arrival.verifications) {
+            arrival.dropped = Some(reason);
+            if reason != DropReason::TooFarAhead {
+                return arrival;
+            }
+        }
+        while let Some(run) = self.next_run() {
+            for finalized in run {
+                arrival.known.push(finalized.checkpoint.clone());
+                self.advance(finalized);
+            }
+        }
+        let gap = !self.certified.is_empty() || arrival.dropped.is_some();
+        if gap && self.pulled.is_none_or(|pulled| now.since(pulled) >= self.pull_every) {
+            self.pulled = Some(now);
+            arrival.missing = Some(self.number.next());
+        }
+        arrival
+    }
+
+    /// The next checkpoint that a block must apply.
+    pub(crate) fn next_unapplied(&mut self) -> Option<FinalizedCheckpoint> {
+        self.unapplied.pop_front()
+    }
+
+    /// The last crosslinked header of `shard`.
+    pub(crate) fn tip(&self, shard: ShardId) -> Tip {
+        self.tips.get(shard.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Hash of the header of `shard` at `height`, if a known checkpoint crosslinks it.
+    pub(crate) fn crosslinked(&self, shard: ShardId, height: Height) -> Option<B256> {
+        let tip = self.tip(shard);
+        if height >= tip.height {
+            return (height == tip.height && height > Height::ZERO).then_some(tip.hash);
+        }
+        let links = self.history.iter().rev().filter_map(|checkpoint| checkpoint.crosslink(shard));
+        let mut links = links.skip_while(|link| link.first > height);
+        links.next().and_then(|link| link.hash_at(height)).copied()
+    }
+
+    fn verify(
+        &mut self,
+        finalized: FinalizedCheckpoint,
+        verifications: &mut u32,
+    ) -> Result<(), DropReason> {
+        let number = finalized.checkpoint.number;
+        if number <= self.number {
+            return Err(DropReason::Duplicate);
+        }
+        let digest = finalized.checkpoint.digest();
+        if self.candidates.contains_key(&(number, digest)) {
+            return Err(DropReason::Duplicate);
+        }
+        let certificate: FinalizationCertificate =
+            codec::decode(&finalized.certificate).map_err(|_| DropReason::Undecodable)?;
+        *verifications += certificate.certificate().signatures.len() as u32;
+        // A certificate about a descendant is as good: the chain of parents leads to it.
+        let about = certificate.digest();
+        certificate.verify(&self.committee, &about).map_err(|_| DropReason::Signature)?;
+        if number.0 > self.number.0.saturating_add(MAX_AHEAD) {
+            return Err(DropReason::TooFarAhead);
+        }
+        if self.candidates.len() >= MAX_CANDIDATES {
+            return Err(DropReason::QueueFull);
+        }
+        if about == digest {
+            self.certified.insert(number, digest);
+        }
+        self.candidates.insert((number, digest), finalized);
+        Ok(())
+    }
+
+    /// The run from the newest known checkpoint to the first certified one, if it is complete.
+    fn next_run(&mut self) -> Option<Vec<FinalizedCheckpoint>> {
+        let (&last, &digest) = self.certified.first_key_value()?;
+        let mut keys = vec![(last, digest)];
+        let (mut number, mut digest) = (last, digest);
+        while number > self.number.next() {
+            digest = self.candidates.get(&(number, digest))?.checkpoint.parent;
+            number = number.previous()?;
+            keys.push((number, digest));
+        }
+        let first = self.candidates.get(&(number, digest))?;
+        if first.checkpoint.parent != self.digest {
+            // The committee contradicts itself. Nothing that this node could do is right.
+            self.certified.remove(&last);
+            return None;
+        }
+        self.certified.remove(&last);
+        Some(keys.into_iter().rev().filter_map(|key| self.candidates.remove(&key)).collect())
+    }
+
+    fn advance(&mut self, finalized: FinalizedCheckpoint) {
+        let checkpoint = &finalized.checkpoint;
+        self.number = checkpoint.number;
+        self.digest = checkpoint.digest();
+        for crosslink in &checkpoint.crosslinks {
+            if let (Some(tip), Some(hash)) =
+                (self.tips.get_mut(crosslink.shard.0 as usize), crosslink.headers.last())
+            {
+                *tip = Tip { height: crosslink.tip(), hash: *hash, previous: tip.height };
+            }
+        }
+        if self.history.len() == MAX_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(checkpoint.clone());
+        self.unapplied.push_back(finalized);
+        // What others say of this number is settled.
+        let above = (self.number.next(), B256::ZERO);
+        self.candidates = self.candidates.split_off(&above);
+        self.pulled = None;
+    }
+}

@@ -1,0 +1,61 @@
+//! Receipts in state that wait for gas, in order of arrival (rule R-BLK-3).
+
+use std::collections::VecDeque;
+
+use cross_shard_msg::{Gas, Receipt, Sequence, ShardId};
+
+/// A receipt that entered state, named by where it came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Entered {
+    /// Its source. This shard itself for what a contract sent to an account of its own shard: such
+    /// a call is not released, and is executed in a later block.
+    pub source: ShardId,
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// Receipts that wait for gas.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delayed {
+    queue: VecDeque<Entered>,
+    gas: Gas,
+    local: Sequence,
+}
+
+impl Delayed {
+    pub(crate) fn push(&mut self, entered: Entered) {
+        self.gas = self.gas.plus(entered.receipt.gas());
+        self.queue.push_back(entered);
+    }
+
+    /// Queues what this shard sends to itself.
+    pub(crate) fn push_local(&mut self, shard: ShardId, receipt: Receipt) {
+        self.local = self.local.next();
+        self.push(Entered { source: shard, sequence: self.local, receipt });
+    }
+
+    pub(crate) fn first(&self) -> Option<&Entered> {
+        self.queue.front()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Entered> {
+        let entered = self.queue.pop_front()?;
+        self.gas = self.gas.minus(entered.receipt.gas());
+        Some(entered)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Gas of all of them.
+    pub(crate) fn gas(&self) -> Gas {
+        self.gas
+    }
+}
