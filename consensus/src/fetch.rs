@@ -109,14 +109,14 @@ impl<V: Value> Simplex<V> {
         let lacks = |view: &View| {
             let round = self.rounds.get(view);
             if *view == parent_view {
-                !round.is_some_and(|round| round.notarized().is_some())
+                round.is_none_or(|round| round.notarized().is_none())
             } else {
-                !round.is_some_and(|round| round.nullified())
+                round.is_none_or(|round| !round.nullified())
             }
         };
         let mut missing = (parent_view.0.max(tip.0 + 1)..self.view.0).map(View).filter(lacks);
         let from = missing.next()?;
-        Some((from, missing.last().unwrap_or(from)))
+        Some((from, missing.next_back().unwrap_or(from)))
     }
 
     /// Answers a request with what is at hand, and lets the application serve what is final.

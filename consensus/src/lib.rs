@@ -19,6 +19,7 @@
 
 pub mod certificate;
 mod chain;
+pub mod checkpoint;
 pub mod committee;
 pub mod evidence;
 mod fetch;

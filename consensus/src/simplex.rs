@@ -339,7 +339,7 @@ impl<V: Value> Simplex<V> {
         match round.tally(vote, self.quorum) {
             Tally::Counted => Ok(()),
             Tally::Conflict(evidence) => {
-                self.accuse(evidence, outputs);
+                self.accuse(evidence.map(|evidence| *evidence), outputs);
                 Err(Dropped::Equivocation)
             }
         }

@@ -61,7 +61,7 @@ pub(crate) enum Tally {
     Counted,
     /// It contradicts another vote of the same validator, and is not counted. The evidence comes
     /// only the first time.
-    Conflict(Option<Evidence>),
+    Conflict(Option<Box<Evidence>>),
 }
 
 impl Round {
@@ -129,7 +129,7 @@ impl Round {
     /// Counts a verified vote; `quorum` equal ones make a certificate.
     pub fn tally(&mut self, vote: &Vote, quorum: usize) -> Tally {
         if self.contradicted(vote).is_some() {
-            return Tally::Conflict(self.accuse(vote));
+            return Tally::Conflict(self.accuse(vote).map(Box::new));
         }
         let slot = usize::from(vote.kind.code());
         let votes = &mut self.votes[slot];

@@ -337,6 +337,104 @@ fn invalid_proposals_are_skipped_at_once() {
 }
 
 #[test]
+fn a_proposal_must_not_skip_what_may_be_final() {
+    let mut bench = Bench::new();
+    let first = value(1);
+    let proposal = bench.propose(1, &first);
+    bench.hear(1, proposal);
+    let notarization = bench.certificate(1, Kind::Notarize, first.digest());
+    bench.hear(1, Message::Certificate(notarization));
+    assert_eq!(bench.machine.view(), View(2));
+
+    // The leader of view 2 builds on genesis, as if view 1 were nullified.
+    let fork = value(2);
+    let proposal = bench.propose(2, &fork);
+    assert_eq!(kinds(&bench.hear(2, proposal)), [""; 0]);
+    bench.now = bench.now + config().timing.fetch_after;
+    let outputs = bench.give(Input::Wake);
+    let Some(Output::Send { message: Message::Request(request), .. }) = outputs.first() else {
+        panic!("it asks for the proof: {outputs:?}");
+    };
+    assert_eq!(request.certificates, Some((View(1), View(1))));
+    assert!(request.values.is_empty());
+    // A notarization proves nothing of the kind, a nullification does.
+    let skip = bench.certificate(1, Kind::Nullify, B256::ZERO);
+    let certificates = vec![skip];
+    let response = consensus::Response { certificates, values: Vec::new() };
+    assert_eq!(kinds(&bench.hear(3, Message::Response(response))), ["validate"]);
+}
+
+#[test]
+fn a_proposal_must_fit_its_parent() {
+    let genesis = genesis().digest;
+    let good = value(1);
+    let table = [
+        (Number { parent: B256::ZERO, ..good.clone() }, false),
+        (Number { number: 2, ..good.clone() }, false),
+        (Number { timestamp: Timestamp(99_999_999), ..good.clone() }, false),
+        (Number { parent: genesis, ..good }, true),
+    ];
+    for (row, (value, fits)) in table.into_iter().enumerate() {
+        let mut bench = Bench::new();
+        let proposal = bench.propose(1, &value);
+        let expected = if fits { "validate" } else { "unlinked" };
+        assert_eq!(kinds(&bench.hear(1, proposal)), [expected], "row {row}");
+    }
+}
+
+#[test]
+fn a_missing_value_is_fetched_and_a_run_is_finalized_whole() {
+    let mut bench = Bench::new();
+    let first = value(1);
+    let later = |parent: &Number, number| Number {
+        parent: parent.digest(),
+        number,
+        timestamp: parent.timestamp + millis(100),
+        payload: 0,
+    };
+    let second = later(&first, 2);
+    // Only certificates arrive: view 1 is notarized, view 2 is final.
+    let notarization = bench.certificate(1, Kind::Notarize, first.digest());
+    bench.hear(1, Message::Certificate(notarization));
+    let finalization = bench.certificate(2, Kind::Finalize, second.digest());
+    bench.hear(1, Message::Certificate(finalization));
+    assert_eq!(bench.machine.view(), View(3));
+    assert_eq!(bench.machine.tip().number, 0);
+    bench.now = bench.now + config().timing.fetch_after;
+    let outputs = bench.give(Input::Wake);
+    let Some(Output::Send { message: Message::Request(request), .. }) = outputs.first() else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(request.values.len(), 2);
+    let values = vec![second.clone(), value(77)];
+    let answer = consensus::Response { certificates: Vec::new(), values };
+    assert_eq!(kinds(&bench.hear(2, Message::Response(answer))), ["unasked", "send"]);
+    let answer = consensus::Response { certificates: Vec::new(), values: vec![first.clone()] };
+    let outputs = bench.hear(2, Message::Response(answer));
+    let runs = outputs.iter().filter_map(|output| match output {
+        Output::Finalized(run) => Some(run.clone()),
+        _ => None,
+    });
+    let runs: Vec<_> = runs.collect();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].values, [first.clone(), second]);
+    let committee = bench.keys[0].committee();
+    assert_eq!(runs[0].verify(committee, (genesis().digest, 0)), Ok(()));
+    let mut cut = runs[0].clone();
+    cut.values.remove(0);
+    assert_eq!(
+        cut.verify(committee, (genesis().digest, 0)),
+        Err(CertificateError::Chain(0)),
+        "a part of a run proves nothing to one without the rest"
+    );
+    assert_eq!(cut.verify(committee, (first.digest(), 1)), Ok(()));
+    // What is final is served from the caller's log.
+    let request = Request { certificates: None, values: Vec::new(), finalized: 0 };
+    let outputs = bench.hear(3, Message::Request(request));
+    assert!(matches!(outputs[0], Output::Serve { to: ValidatorIndex(3), after: 0, .. }));
+}
+
+#[test]
 fn a_proposal_from_the_future_waits() {
     let mut bench = Bench::new();
     let ahead = config().timing.max_skew + millis(5);
