@@ -96,6 +96,11 @@ pub async fn bind(config: NetworkConfig) -> Result<Bound, NetworkError> {
     }
 
     let refused = |source| NetworkError::Listen { address: config.listen, source };
+    if config.listen.port() != 0 {
+        // libp2p listens with SO_REUSEPORT: two processes would share the port, each getting some
+        // of the connections. A plain socket finds out that it is busy.
+        drop(std::net::TcpListener::bind(config.listen).map_err(refused)?);
+    }
     swarm.listen_on(multiaddr(config.listen)).map_err(|error| {
         refused(match error {
             TransportError::Other(error) => error,
@@ -222,9 +227,9 @@ impl Network {
         self.handle.clone()
     }
 
-    /// Waits at most `patience` until everything sent was acknowledged, then closes. Returns how
-    /// many messages were not acknowledged, by node.
-    pub async fn shutdown(self, patience: Duration) -> BTreeMap<NodeId, usize> {
+    /// Waits at most `patience` until everything sent was acknowledged. Returns how many messages
+    /// were not, by node; a peer acknowledges within 0.1 s what it delivers, if it lives that long.
+    pub async fn drain(&self, patience: Duration) -> BTreeMap<NodeId, usize> {
         let until = Instant::now() + patience;
         let mut left = BTreeMap::new();
         for (node, link) in &self.handle.shared.links {

@@ -1,0 +1,403 @@
+//! A process of a run, from its start by the launcher to its end.
+//!
+//! The two talk in lines of JSON: the launcher writes [`ToProcess`] to standard input, the process
+//! answers with [`FromProcess`] on standard output. The process ends when its standard input does,
+//! so a launcher that dies, however it dies, leaves nothing behind.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use cross_shard_msg::{Machine, NodeId};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::RunClock;
+use crate::drive::{DriveReport, Surroundings, drive};
+use crate::metrics::{self, MetricsError, MetricsServer};
+use crate::network::{
+    self, Delivery, Inbox, Network, NetworkConfig, NetworkError, NetworkEvent, PeerAddress, PeerId,
+};
+use crate::node_metrics::NodeMetrics;
+use crate::observations::ObservationLog;
+use crate::records::{RecordError, RecordLog};
+use crate::recovery::RecoveryPool;
+
+/// How long a stopping process waits for its peers to acknowledge what it sent.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the launcher says to a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToProcess {
+    /// Connect to these nodes.
+    Connect(Vec<PeerLine>),
+    /// Start the machine; the run's time is zero at this value of the host's monotonic clock, in
+    /// nanoseconds.
+    Start {
+        /// See [`crate::clock::monotonic_nanos`].
+        at: u64,
+    },
+    /// Stop the machine, write everything, and end.
+    Stop,
+}
+
+/// One node in [`ToProcess::Connect`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerLine {
+    /// The node.
+    pub node: NodeId,
+    /// Its libp2p identity.
+    pub peer: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// What a process says to the launcher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromProcess {
+    /// Its ports are open.
+    Listening {
+        /// Where it talks to nodes.
+        network: SocketAddr,
+        /// Where Prometheus finds `/metrics`.
+        metrics: SocketAddr,
+    },
+    /// It is connected to all nodes.
+    Ready,
+    /// It has stopped and everything is on disk.
+    Stopped(ProcessReport),
+}
+
+/// How a process fared, for the run's report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessReport {
+    /// Timers that were handled.
+    pub timers: u64,
+    /// How late timers were handled, in microseconds: median.
+    pub timer_lag_p50_us: u64,
+    /// The same, 99th percentile.
+    pub timer_lag_p99_us: u64,
+    /// The same, largest.
+    pub timer_lag_max_us: u64,
+    /// Observations that could not be written; more than zero makes the run incomplete.
+    pub lost_observations: u64,
+    /// Messages that the network did not take.
+    pub unsent: u64,
+    /// Messages that no peer had acknowledged at the end.
+    pub unacknowledged: u64,
+}
+
+/// What a process is started with besides its machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProcessPlan {
+    /// The node that it is.
+    pub node: NodeId,
+    /// Where its records go.
+    pub records: PathBuf,
+    /// Where its observations go.
+    pub observations: PathBuf,
+    /// Port for `/metrics`; 0 takes a free one.
+    pub metrics_port: u16,
+    /// Worker threads that recover senders; `None` for nodes that take no transactions.
+    pub recovery_workers: Option<usize>,
+    /// Whether signatures are verified.
+    pub verify_signatures: bool,
+}
+
+/// Why a process cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// No thread pool for the network.
+    #[error("cannot start the network's threads: {0}")]
+    Runtime(io::Error),
+    /// The network did not start.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The metrics endpoint did not start.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A record cannot be written.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// Observations cannot be written.
+    #[error("{path}: {source}")]
+    Observations {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The launcher said something that does not fit.
+    #[error("the launcher said {0}")]
+    Launcher(String),
+    /// The machine's thread panicked; the message is in the log.
+    #[error("the node's thread panicked")]
+    Panicked,
+}
+
+/// A node whose network listens: the first half of a process's life, also used by the launcher for
+/// its own node.
+pub struct Listening {
+    /// The threads of the network.
+    pub runtime: tokio::runtime::Runtime,
+    bound: network::Bound,
+    registry: metrics::SharedRegistry,
+    metrics: MetricsServer,
+}
+
+impl Listening {
+    /// Opens the ports.
+    ///
+    /// # Errors
+    /// When a port is busy or threads cannot be started.
+    pub fn open(network: NetworkConfig, metrics_port: u16) -> Result<Self, ProcessError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("network")
+            .enable_all()
+            .build()
+            .map_err(ProcessError::Runtime)?;
+        let registry = metrics::registry();
+        let address = SocketAddr::from(([127, 0, 0, 1], metrics_port));
+        let (bound, metrics) = runtime.block_on(async {
+            let bound = network::bind(network).await?;
+            let metrics = MetricsServer::bind(address, Arc::clone(&registry)).await?;
+            Ok::<_, ProcessError>((bound, metrics))
+        })?;
+        Ok(Self { runtime, bound, registry, metrics })
+    }
+
+    /// Where the node talks to nodes.
+    #[must_use]
+    pub fn network_address(&self) -> SocketAddr {
+        self.bound.address()
+    }
+
+    /// Where `/metrics` is.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics.address()
+    }
+
+    /// Connects to `peers`; returns when all connections stand.
+    ///
+    /// # Errors
+    /// When a peer's identity is no libp2p identity, or two are alike.
+    pub fn connect(self, node: NodeId, peers: &[PeerLine]) -> Result<Connected, ProcessError> {
+        let peers = peers.iter().map(peer_address).collect::<Result<Vec<_>, _>>()?;
+        let (network, inbox, node_metrics) = {
+            let _guard = self.runtime.enter();
+            let mut registry =
+                self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (network, inbox) = self.bound.connect(&peers, &mut registry)?;
+            (network, inbox, NodeMetrics::register(&mut registry))
+        };
+        let awaited = peers.iter().map(|peer| peer.node).filter(|peer| *peer != node).collect();
+        let mut connected = Connected {
+            runtime: self.runtime,
+            network,
+            inbox,
+            node_metrics,
+            metrics: self.metrics,
+        };
+        connected.wait_for(awaited);
+        Ok(connected)
+    }
+}
+
+/// A node that is connected to all others.
+pub struct Connected {
+    /// The threads of the network.
+    pub runtime: tokio::runtime::Runtime,
+    /// The network.
+    pub network: Network,
+    /// What arrives.
+    pub inbox: Inbox,
+    /// Counters of the machine.
+    pub node_metrics: NodeMetrics,
+    /// Keeps `/metrics` open.
+    pub metrics: MetricsServer,
+}
+
+impl Connected {
+    /// Nobody speaks before the launcher starts all, so nothing but events can arrive here.
+    fn wait_for(&mut self, mut awaited: BTreeSet<NodeId>) {
+        let mut deliveries = std::collections::VecDeque::new();
+        awaited.retain(|node| !self.network.handle().is_connected(*node));
+        while !awaited.is_empty() {
+            self.inbox.wait(None, 1, &mut deliveries);
+            for delivery in deliveries.drain(..) {
+                if let Delivery::Event(NetworkEvent::Connected(node)) = delivery {
+                    awaited.remove(&node);
+                }
+            }
+        }
+    }
+}
+
+/// Runs a node as a child of the launcher, to its end.
+///
+/// # Errors
+/// When it cannot start, cannot write, or its machine panics. The caller prints the error and
+/// exits with a code other than zero.
+pub fn run_child<M>(
+    plan: &ProcessPlan,
+    network: NetworkConfig,
+    machine: M,
+) -> Result<(), ProcessError>
+where
+    M: Machine + Send + 'static,
+    M::Record: Serialize,
+    M::Timer: Send,
+    M::JobResult: Send,
+    M::Admin: Send,
+{
+    let (sender, commands) = channel();
+    listen_to_launcher(sender.clone());
+    let listening = Listening::open(network, plan.metrics_port)?;
+    say(&FromProcess::Listening {
+        network: listening.network_address(),
+        metrics: listening.metrics_address(),
+    });
+    let connected = match commands.recv() {
+        Ok(Command::Launcher(ToProcess::Connect(peers))) => listening.connect(plan.node, &peers)?,
+        other => return finish_early(other),
+    };
+    say(&FromProcess::Ready);
+    let at = match commands.recv() {
+        Ok(Command::Launcher(ToProcess::Start { at })) => at,
+        other => return finish_early(other),
+    };
+    let report = run_machine(plan, connected, machine, at, sender, &commands)?;
+    say(&FromProcess::Stopped(report));
+    Ok(())
+}
+
+fn run_machine<M>(
+    plan: &ProcessPlan,
+    connected: Connected,
+    machine: M,
+    start: u64,
+    sender: Sender<Command>,
+    commands: &Receiver<Command>,
+) -> Result<ProcessReport, ProcessError>
+where
+    M: Machine + Send + 'static,
+    M::Record: Serialize,
+{
+    let observations = ObservationLog::create(&plan.observations)
+        .map_err(|source| ProcessError::Observations { path: plan.observations.clone(), source })?;
+    let waker = connected.inbox.waker();
+    let recovery = plan
+        .recovery_workers
+        .map(|workers| RecoveryPool::start(workers, plan.verify_signatures, &waker));
+    let surroundings = Surroundings {
+        clock: RunClock::starting_at(start),
+        network: connected.network.handle(),
+        inbox: connected.inbox,
+        records: RecordLog::create(&plan.records)?,
+        observations,
+        recovery,
+        metrics: connected.node_metrics,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&stop);
+    let thread = thread::Builder::new()
+        .name("machine".to_owned())
+        .spawn(move || {
+            // Also wakes the main thread when the machine panics.
+            let _ended = EndGuard(sender);
+            drive(machine, surroundings, &stopping, |_| {})
+        })
+        .map_err(ProcessError::Runtime)?;
+    // Stopped by the launcher, or the machine ended by itself.
+    let _ = commands.recv();
+    stop.store(true, Ordering::Release);
+    waker.wake();
+    let report = thread.join().map_err(|_| ProcessError::Panicked)??;
+    let left = connected.runtime.block_on(connected.network.drain(SHUTDOWN_PATIENCE));
+    Ok(process_report(&report, left.values().map(|count| *count as u64).sum()))
+}
+
+/// The report of a machine's thread, in the form that is printed and kept.
+#[must_use]
+pub fn process_report(report: &DriveReport, unacknowledged: u64) -> ProcessReport {
+    let lag = &report.timer_lag;
+    ProcessReport {
+        timers: lag.len(),
+        timer_lag_p50_us: lag.value_at_quantile(0.5),
+        timer_lag_p99_us: lag.value_at_quantile(0.99),
+        timer_lag_max_us: lag.max(),
+        lost_observations: report.lost_observations,
+        unsent: report.unsent,
+        unacknowledged,
+    }
+}
+
+enum Command {
+    Launcher(ToProcess),
+    MachineEnded,
+}
+
+struct EndGuard(Sender<Command>);
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        // The main thread may be gone already; then nobody needs to know.
+        let _ = self.0.send(Command::MachineEnded);
+    }
+}
+
+fn listen_to_launcher(commands: Sender<Command>) {
+    let listen = move || {
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(command) => drop(commands.send(Command::Launcher(command))),
+                Err(error) => tracing::error!(%error, line, "the launcher is not understood"),
+            }
+        }
+        // The launcher is gone. Records are on disk with every block; there is nothing to wait for.
+        tracing::error!("the launcher is gone");
+        std::process::exit(1);
+    };
+    if let Err(error) = thread::Builder::new().name("launcher".to_owned()).spawn(listen) {
+        tracing::error!(%error, "cannot listen to the launcher");
+        std::process::exit(1);
+    }
+}
+
+/// The launcher may stop a process that has not started yet.
+fn finish_early(command: Result<Command, std::sync::mpsc::RecvError>) -> Result<(), ProcessError> {
+    match command {
+        Ok(Command::Launcher(ToProcess::Stop)) | Err(_) => {
+            say(&FromProcess::Stopped(ProcessReport::default()));
+            Ok(())
+        }
+        Ok(Command::Launcher(other)) => Err(ProcessError::Launcher(format!("{other:?} too early"))),
+        Ok(Command::MachineEnded) => Err(ProcessError::Panicked),
+    }
+}
+
+fn say(line: &FromProcess) {
+    let mut out = io::stdout().lock();
+    // If the launcher does not read any more, standard input ends too.
+    if let Ok(text) = serde_json::to_string(line) {
+        let _ = writeln!(out, "{text}");
+        let _ = out.flush();
+    }
+}
+
+fn peer_address(line: &PeerLine) -> Result<PeerAddress, ProcessError> {
+    let peer: PeerId = line
+        .peer
+        .parse()
+        .map_err(|_| ProcessError::Launcher(format!("{} is no libp2p identity", line.peer)))?;
+    Ok(PeerAddress { node: line.node, peer, address: Some(line.address) })
+}
