@@ -1,3 +1,4 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
+pub mod cli;
 pub mod scenario;

@@ -1,2 +1,7 @@
-//! The shardlab program.
-fn main() {}
+//! The `shardlab` program. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sim_scenarios::cli::main().into()
+}

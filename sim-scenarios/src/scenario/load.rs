@@ -43,13 +43,15 @@ pub struct CallLoad {
     pub arrivals: Arrivals,
     /// The contract's artifact.
     pub contract: Contract,
-    /// How many copies are deployed, each by another account, before the run's clock starts. A
-    /// call goes to one of them, drawn uniformly. 1 to the number of accounts.
+    /// How many copies are deployed before the run's clock starts, each by another account, and
+    /// so spread over the shards. A call goes to one of them, drawn uniformly. 1 to 1,024, at most
+    /// the number of accounts.
     pub instances: u32,
     /// The constructor's arguments.
     pub constructor: Vec<Argument>,
-    /// Sent once by each account to each instance before the run's clock starts, in this order.
-    /// Weights do not matter here.
+    /// Sent to each instance by its deployer before the run's clock starts: each template once
+    /// for every account, which is what [`Argument::Account`] stands for here. Weights do not
+    /// matter.
     pub setup: Vec<CallTemplate>,
     /// What is called, drawn by weight. At least one.
     pub mix: Vec<CallTemplate>,
@@ -110,7 +112,8 @@ pub enum Parameter {
 /// Where an argument's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// `"account"`: the address of an account drawn by popularity, other than the sender.
+    /// `"account"`: the address of an account drawn by popularity, other than the sender; in
+    /// `setup`, of every account in turn.
     Account,
     /// `"sender"`: the address of the transaction's sender.
     Sender,

@@ -3,14 +3,26 @@
 //! The types here are resolved: complete, within bounds, consistent. docs/scenarios.md describes
 //! every field of the file.
 
+mod examples;
+mod files;
 mod load;
 mod network;
+mod parse;
+mod print;
+mod problem;
 mod threshold;
 mod types;
 mod unit;
 
+pub use cross_shard_msg::Gate;
+pub use cross_shard_msg::settings::Bounds;
+pub use examples::{EXAMPLES, Example, template};
+pub use files::{DATA_VARIABLE, Places};
 pub use load::*;
 pub use network::*;
+pub use parse::is_identifier;
+pub use parse::{MAX_FILE_BYTES, load, parse};
+pub use problem::{Located, Rejected};
 pub use threshold::*;
 pub use types::*;
 pub use unit::*;

@@ -1,6 +1,7 @@
 //! The network of a scenario: shards, committee, protocol settings, bounds of queues, links.
 
-use cross_shard_msg::{Duration, Gas, NodeId, ShardId, ValidatorIndex, Wei};
+use cross_shard_msg::settings::Bounds;
+use cross_shard_msg::{Duration, Gas, Gate, NodeId, ShardId, ValidatorIndex, Wei};
 
 use super::unit::{Bandwidth, ByteSize};
 
@@ -28,8 +29,10 @@ pub struct Network {
     pub checkpoint_every: Duration,
     /// Gas limit of each block; its target is half of it. At least [`TRANSFER_GAS`].
     pub gas_limit: Gas,
-    /// Base fee of the first block of each shard, per gas.
+    /// Base fee of the first block of each shard, per gas. At most one ether.
     pub base_fee: Wei,
+    /// Whether the base fee follows EIP-1559 or stays as it is.
+    pub base_fee_moves: bool,
     /// When a destination may consume a batch of receipts.
     pub gate: Gate,
     /// Where an account lives at first.
@@ -38,8 +41,10 @@ pub struct Network {
     pub signatures: Signatures,
     /// What a durable write survives.
     pub durability: Durability,
-    /// The bound of every queue.
+    /// The bounds of the nodes' queues.
     pub bounds: Bounds,
+    /// The bounds of the streams between nodes.
+    pub transport: TransportBounds,
     /// Delay, jitter and bandwidth between nodes.
     pub links: Links,
 }
@@ -53,15 +58,6 @@ pub enum BlockPhase {
     Aligned,
     /// Each shard's offset is drawn from the seed.
     Random,
-}
-
-/// When a destination may consume a batch of receipts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// As soon as the source's header carries its certificate.
-    Certified,
-    /// Once a finalized checkpoint covers the source's header.
-    Checkpoint,
 }
 
 /// Where an account lives at first.
@@ -87,26 +83,24 @@ pub enum Durability {
     Process,
 }
 
-/// The bound of every queue of a node. Nothing grows beyond it: a full mempool refuses, a full
-/// outgoing queue holds the source back.
+/// The bounds of the streams between nodes. Each pair of nodes has one stream per direction and
+/// class of traffic; what is bounded per class is so for every one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Transactions in one shard's mempool.
-    pub mempool_transactions: u32,
-    /// How far above its sender's next nonce a transaction's nonce may be to be admitted.
-    pub nonce_window: u32,
-    /// Gas of delayed receipts at which a shard counts as fully congested.
-    pub delayed_gas: Gas,
-    /// Unreleased receipts that a shard holds back for one destination.
-    pub outgoing_receipts: u32,
-    /// The longest frame that a node accepts.
-    pub frame_bytes: ByteSize,
-    /// Bytes sent on one stream and not yet acknowledged: its credit.
-    pub unacknowledged_bytes: ByteSize,
-    /// Messages that wait for one machine.
+pub struct TransportBounds {
+    /// The longest message, the same for all nodes.
+    pub message_bytes: ByteSize,
+    /// Messages that one stream may hold, waiting or not yet acknowledged.
+    pub queue_messages: u32,
+    /// Bytes that one stream may hold; one message is always allowed.
+    pub queue_bytes: ByteSize,
+    /// Messages of one class, from all nodes, that may wait for a node to handle them.
     pub inbox_messages: u32,
-    /// Headers of one shard that a coordinator keeps without a crosslink.
-    pub pending_headers: u32,
+    /// Bytes of the same; one message is always allowed.
+    pub inbox_bytes: ByteSize,
+    /// Messages of one stream that may be sent and not yet acknowledged.
+    pub window_messages: u32,
+    /// Bytes of the same; one message is always allowed.
+    pub window_bytes: ByteSize,
 }
 
 /// Delay, jitter and bandwidth of every directed pair of nodes.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use cross_shard_msg::Duration;
 
+use super::unit::Fraction;
+
 /// One line of `[thresholds]`. If it does not hold, the run ends with exit code 99.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
@@ -131,8 +133,8 @@ pub enum Limit {
     Duration(Duration),
     /// For counts, `throughput_tps` and `cross_shard_ratio` (0 to 1).
     Number(f64),
-    /// For `transactions.…` as a share (0 to 1) of the offered ones.
-    OfOffered(f64),
+    /// For `transactions.…`, except `offered`, as a share of the offered ones.
+    OfOffered(Fraction),
 }
 
 impl Metric {
@@ -157,11 +159,7 @@ impl Metric {
         for span in Span::ALL {
             for scope in Scope::ALL {
                 if *span != Span::CrossShard || *scope == Scope::All {
-                    metrics.extend(
-                        Statistic::ALL
-                            .iter()
-                            .map(|s| Self::Latency(*span, *scope, *s)),
-                    );
+                    metrics.extend(Statistic::ALL.iter().map(|s| Self::Latency(*span, *scope, *s)));
                 }
             }
         }
@@ -179,9 +177,7 @@ impl Metric {
     #[must_use]
     pub fn from_path(path: &str) -> Option<Self> {
         let path = path.replacen(".all.", ".", 1);
-        Self::all()
-            .into_iter()
-            .find(|metric| metric.to_string() == path)
+        Self::all().into_iter().find(|metric| metric.to_string() == path)
     }
 }
 
@@ -278,7 +274,7 @@ impl fmt::Display for Limit {
         match self {
             Self::Duration(duration) => f.write_str(&super::unit::print_duration(*duration)),
             Self::Number(number) => write!(f, "{number}"),
-            Self::OfOffered(share) => write!(f, "{}%", share * 100.0),
+            Self::OfOffered(share) => write!(f, "{}%", share.percent()),
         }
     }
 }
@@ -294,10 +290,7 @@ mod tests {
         for metric in all {
             assert_eq!(Metric::from_path(&metric.to_string()), Some(metric));
         }
-        assert_eq!(
-            Metric::from_path("finality.all.p50"),
-            Metric::from_path("finality.p50")
-        );
+        assert_eq!(Metric::from_path("finality.all.p50"), Metric::from_path("finality.p50"));
         assert_eq!(Metric::from_path("cross_shard.intra.p50"), None);
         assert_eq!(Metric::from_path("finality.p95"), None);
     }

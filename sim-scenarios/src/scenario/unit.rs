@@ -63,9 +63,7 @@ impl Rate {
     /// When it has another form or more than three decimals.
     pub fn read(text: &str) -> Result<Self, Unreadable> {
         let number = text.strip_suffix("/s").unwrap_or(text).trim_end();
-        Ok(Self {
-            per_kilosecond: to_u64(decimal(number, 1_000)?)?,
-        })
+        Ok(Self { per_kilosecond: to_u64(decimal(number, 1_000)?)? })
     }
 }
 
@@ -74,6 +72,12 @@ impl Fraction {
     #[must_use]
     pub fn as_f64(self) -> f64 {
         f64::from(self.millionths) / 1_000_000.0
+    }
+
+    /// The number before the percent sign: `12.5`.
+    #[must_use]
+    pub fn percent(self) -> String {
+        decimal_text(u64::from(self.millionths), 10_000, 4)
     }
 
     /// Reads `0.25` or `25%`.
@@ -101,12 +105,8 @@ impl Bandwidth {
         if text == "unlimited" {
             return Ok(Self::Unlimited);
         }
-        let units = [
-            ("bit/s", 1),
-            ("kbit/s", 1_000),
-            ("Mbit/s", 1_000_000),
-            ("Gbit/s", 1_000_000_000),
-        ];
+        let units =
+            [("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
         Ok(Self::BitsPerSecond(to_u64(with_unit(text, &units)?)?))
     }
 }
@@ -161,26 +161,22 @@ pub fn print_wei(amount: Wei) -> String {
 /// Prints as [`Rate::read`] reads it: `0.5`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.per_kilosecond, 1_000, 3)
+        f.write_str(&decimal_text(self.per_kilosecond, 1_000, 3))
     }
 }
 
 /// Prints as [`Fraction::read`] reads it: `0.25`.
 impl fmt::Display for Fraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, u64::from(self.millionths), 1_000_000, 6)
+        f.write_str(&decimal_text(u64::from(self.millionths), 1_000_000, 6))
     }
 }
 
 /// Prints as [`Bandwidth::read`] reads it: `100 Mbit/s`.
 impl fmt::Display for Bandwidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [
-            ("bit/s", 1),
-            ("kbit/s", 1_000),
-            ("Mbit/s", 1_000_000),
-            ("Gbit/s", 1_000_000_000),
-        ];
+        let units =
+            [("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)];
         match self {
             Self::Unlimited => f.write_str("unlimited"),
             Self::BitsPerSecond(bits) => {
@@ -193,12 +189,7 @@ impl fmt::Display for Bandwidth {
 /// Prints as [`ByteSize::read`] reads it: `8 MiB`.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [
-            ("B", 1),
-            ("KiB", 1 << 10),
-            ("MiB", 1 << 20),
-            ("GiB", 1 << 30),
-        ];
+        let units = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
         f.write_str(&largest_unit(U256::from(self.0), &units, "B", " "))
     }
 }
@@ -212,22 +203,15 @@ const DURATIONS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
 ];
 
-const AMOUNTS: [(&str, u64); 3] = [
-    ("wei", 1),
-    ("gwei", 1_000_000_000),
-    ("ether", 1_000_000_000_000_000_000),
-];
+const AMOUNTS: [(&str, u64); 3] =
+    [("wei", 1), ("gwei", 1_000_000_000), ("ether", 1_000_000_000_000_000_000)];
 
 /// A decimal number followed by one of the units, with or without a blank between.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Result<U256, Unreadable> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_');
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let unit = unit.trim_start();
-    let factor = units
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or(Unreadable::Form)?
-        .1;
+    let factor = units.iter().find(|(name, _)| *name == unit).ok_or(Unreadable::Form)?.1;
     decimal(number, factor)
 }
 
@@ -245,21 +229,13 @@ fn decimal(number: &str, factor: u64) -> Result<U256, Unreadable> {
         .and_then(|value| value.checked_mul(U256::from(factor)))
         .ok_or(Unreadable::TooLarge)?;
     let scale = U256::from(10).pow(U256::from(part.len()));
-    if unscaled % scale == U256::ZERO {
-        Ok(unscaled / scale)
-    } else {
-        Err(Unreadable::TooFine)
-    }
+    if unscaled % scale == U256::ZERO { Ok(unscaled / scale) } else { Err(Unreadable::TooFine) }
 }
 
 /// The digits of a number without its `_`.
 fn digits(text: &str) -> Result<String, Unreadable> {
     let separated = text.split('_').all(|group| !group.is_empty());
-    if separated
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'_')
-    {
+    if separated && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
         Ok(text.replace('_', ""))
     } else {
         Err(Unreadable::Form)
@@ -275,10 +251,7 @@ fn largest_unit(value: U256, units: &[(&str, u64)], zero: &str, blank: &str) -> 
     if value.is_zero() {
         return format!("0{blank}{zero}");
     }
-    let exact = units
-        .iter()
-        .rev()
-        .find(|(_, factor)| (value % U256::from(*factor)).is_zero());
+    let exact = units.iter().rev().find(|(_, factor)| (value % U256::from(*factor)).is_zero());
     match exact {
         Some((unit, factor)) => format!("{}{blank}{unit}", value / U256::from(*factor)),
         // The first unit is always 1.
@@ -286,12 +259,12 @@ fn largest_unit(value: U256, units: &[(&str, u64)], zero: &str, blank: &str) -> 
     }
 }
 
-fn write_decimal(f: &mut fmt::Formatter<'_>, value: u64, scale: u64, places: usize) -> fmt::Result {
-    write!(f, "{}", value / scale)?;
+/// `value / scale` in decimal, where `scale` is ten to the power of `places`.
+fn decimal_text(value: u64, scale: u64, places: usize) -> String {
     let part = format!("{:0places$}", value % scale);
     match part.trim_end_matches('0') {
-        "" => Ok(()),
-        part => write!(f, ".{part}"),
+        "" => (value / scale).to_string(),
+        part => format!("{}.{part}", value / scale),
     }
 }
 
@@ -352,62 +325,24 @@ mod tests {
         }
         assert_eq!(read_wei("0.5 wei"), Err(Unreadable::TooFine));
         assert_eq!(read_wei(&format!("{} wei", U256::MAX)), Ok(U256::MAX));
-        assert_eq!(
-            read_wei(&format!("{} gwei", U256::MAX)),
-            Err(Unreadable::TooLarge)
-        );
-        assert_eq!(
-            read_wei(&format!("{}9 wei", U256::MAX)),
-            Err(Unreadable::TooLarge)
-        );
+        assert_eq!(read_wei(&format!("{} gwei", U256::MAX)), Err(Unreadable::TooLarge));
+        assert_eq!(read_wei(&format!("{}9 wei", U256::MAX)), Err(Unreadable::TooLarge));
     }
 
     #[test]
     fn rates_fractions_bandwidths_sizes() {
-        assert_eq!(
-            Rate::read("200").map(|rate| rate.per_kilosecond),
-            Ok(200_000)
-        );
-        assert_eq!(
-            Rate::read("0.5/s").map(|rate| rate.to_string()),
-            Ok("0.5".to_owned())
-        );
+        assert_eq!(Rate::read("200").map(|rate| rate.per_kilosecond), Ok(200_000));
+        assert_eq!(Rate::read("0.5/s").map(|rate| rate.to_string()), Ok("0.5".to_owned()));
         assert_eq!(Rate::read("0.0005"), Err(Unreadable::TooFine));
-        assert_eq!(
-            Rate {
-                per_kilosecond: 250_000
-            }
-            .mean_gap(),
-            Duration::from_millis(4)
-        );
-        assert_eq!(
-            Fraction::read("12.5%").map(|share| share.to_string()),
-            Ok("0.125".to_owned())
-        );
-        assert_eq!(
-            Fraction::read("1"),
-            Ok(Fraction {
-                millionths: 1_000_000
-            })
-        );
+        assert_eq!(Rate { per_kilosecond: 250_000 }.mean_gap(), Duration::from_millis(4));
+        assert_eq!(Fraction::read("12.5%").map(|share| share.to_string()), Ok("0.125".to_owned()));
+        assert_eq!(Fraction::read("1"), Ok(Fraction { millionths: 1_000_000 }));
         assert_eq!(Fraction::read("1.01"), Err(Unreadable::TooLarge));
-        for text in [
-            "unlimited",
-            "100 Mbit/s",
-            "1500 kbit/s",
-            "1 Gbit/s",
-            "1 bit/s",
-        ] {
-            assert_eq!(
-                Bandwidth::read(text).map(|it| it.to_string()).as_deref(),
-                Ok(text)
-            );
+        for text in ["unlimited", "100 Mbit/s", "1500 kbit/s", "1 Gbit/s", "1 bit/s"] {
+            assert_eq!(Bandwidth::read(text).map(|it| it.to_string()).as_deref(), Ok(text));
         }
         for text in ["8 MiB", "1500 B", "3 KiB", "0 B"] {
-            assert_eq!(
-                ByteSize::read(text).map(|it| it.to_string()).as_deref(),
-                Ok(text)
-            );
+            assert_eq!(ByteSize::read(text).map(|it| it.to_string()).as_deref(), Ok(text));
         }
         assert_eq!(ByteSize::read("1.5 KiB"), Ok(ByteSize(1_536)));
         assert_eq!(ByteSize::read("0.3 KiB"), Err(Unreadable::TooFine));

@@ -1,0 +1,72 @@
+//! The command line of `shardlab`. Each subcommand has a file of its own: its arguments, and what
+//! it does with them.
+
+mod check;
+mod examples;
+mod exit;
+mod new;
+pub mod terminal;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// A laboratory for sharded EVM chains: runs scenario files and reports what was measured.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shardlab",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 passed, 1 internal error, 2 bad input, 3 the network did not start \
+                  or a process died, 4 an invariant broke, 99 a threshold failed, 130 interrupted."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    New(new::Arguments),
+    Examples(examples::Arguments),
+}
+
+/// Parses the program's arguments and does what they say.
+#[must_use]
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            // Help and version come as an error too, but go to standard output.
+            let _ = message.print();
+            return if message.use_stderr() { Exit::BadInput } else { Exit::Passed };
+        }
+    };
+    match arguments.command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Examples(arguments) => examples::run(&arguments),
+    }
+}
+
+/// A scenario file and changes to it: the arguments of every subcommand that reads one.
+#[derive(Debug, clap::Args)]
+pub struct ScenarioArguments {
+    /// The scenario file
+    pub file: std::path::PathBuf,
+    /// Changes one field, such as network.shards=8 or phase.steady.load.0.rate=200
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl ScenarioArguments {
+    /// Reads the scenario.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(&self) -> Result<crate::scenario::Scenario, crate::scenario::Rejected> {
+        crate::scenario::load(&self.file, &self.set)
+    }
+}

@@ -1,0 +1,14 @@
+//! Networks of real processes on this machine: who takes part, starting them, watching them,
+//! stopping them.
+
+mod child;
+mod node;
+mod node_file;
+mod plan;
+mod processes;
+
+pub use child::Death;
+pub use node::{NodeError, run_node};
+pub use node_file::{NodeFile, NodeFileError, Role};
+pub use plan::{NetworkPlan, PlanError, Prescription, ShardPlan};
+pub use processes::{LaunchError, NodeFacts, Processes};

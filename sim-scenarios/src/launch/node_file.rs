@@ -1,0 +1,215 @@
+//! The file that tells a child process who it is. Written by the launcher into the run's
+//! directory, read by the child; not meant for people.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use coordinator::CoordinatorConfig;
+use cross_shard_msg::codec::{self, CodecError};
+use cross_shard_msg::{NodeId, SecretKey, Settings, ShardId, ValidatorIndex};
+use partitioning::{Base, Residents};
+use runtime::network::{LinkShape, LinkTable, NetworkBounds, NetworkConfig};
+use runtime::process::ProcessPlan;
+use serde::{Deserialize, Serialize};
+use shard_node::evm::{BlockEnvironment, SpecId};
+use shard_node::{Environment, Prescribed, ShardConfig};
+use state::GenesisAccount;
+
+use super::plan::NetworkPlan;
+
+/// Everything that one child process needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NodeFile {
+    /// Paths, ports and threads.
+    pub process: ProcessPlan,
+    /// The process's own log.
+    pub log: PathBuf,
+    /// What to log, in `tracing`'s syntax.
+    pub log_filter: String,
+    /// What it is.
+    pub role: Role,
+    settings: Arc<Settings>,
+    base: Base,
+    seed: u64,
+    default_link: LinkShape,
+    links: Vec<(NodeId, LinkShape)>,
+    message_bytes: u64,
+    window_bytes: u64,
+    inbox_messages: u64,
+}
+
+/// What a process is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Role {
+    /// The node of a shard.
+    Shard {
+        /// Which one.
+        shard: ShardId,
+        /// Its accounts at genesis.
+        genesis: Vec<(Address, GenesisAccount)>,
+        /// A prescribed block: the fork's number, its values, and this shard's transactions.
+        prescribed: Option<(u8, BlockEnvironment, Vec<B256>)>,
+    },
+    /// A committee member.
+    Coordinator(ValidatorIndex),
+}
+
+/// Why a node file is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeFileError {
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is no node file of this version.
+    #[error("{path}: not a node file of this version of shardlab: {source}")]
+    Codec {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: CodecError,
+    },
+    /// The fork is unknown to this version.
+    #[error("{0} is no fork of Ethereum that this version knows")]
+    Fork(u8),
+}
+
+impl NodeFile {
+    /// The file of one node of a plan.
+    #[must_use]
+    pub fn new(
+        plan: &NetworkPlan,
+        process: ProcessPlan,
+        log: PathBuf,
+        log_filter: String,
+    ) -> Self {
+        let node = process.node;
+        let role = match node {
+            NodeId::Shard(shard) => shard_role(plan, shard),
+            NodeId::Coordinator(index) => Role::Coordinator(index),
+            NodeId::Client => unreachable!("the client runs in the launcher"),
+        };
+        let leaving = plan.links.overrides.iter().filter(|((from, _), _)| *from == node);
+        Self {
+            process,
+            log,
+            log_filter,
+            role,
+            settings: Arc::clone(&plan.settings),
+            base: plan.base,
+            seed: plan.seed,
+            default_link: plan.links.default,
+            links: leaving.map(|((_, to), shape)| (*to, *shape)).collect(),
+            message_bytes: plan.network_bounds.message_bytes as u64,
+            window_bytes: plan.network_bounds.window_bytes,
+            inbox_messages: plan.network_bounds.inbox_messages as u64,
+        }
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// When it is too large or cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), NodeFileError> {
+        let bytes = codec::encode_record(self)
+            .map_err(|source| NodeFileError::Codec { path: path.to_owned(), source })?;
+        std::fs::write(path, bytes)
+            .map_err(|source| NodeFileError::Io { path: path.to_owned(), source })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no node file of this version.
+    pub fn read(path: &Path) -> Result<Self, NodeFileError> {
+        let bytes = std::fs::read(path)
+            .map_err(|source| NodeFileError::Io { path: path.to_owned(), source })?;
+        codec::decode_record(&bytes)
+            .map_err(|source| NodeFileError::Codec { path: path.to_owned(), source })
+    }
+
+    /// How the node takes part in the network.
+    #[must_use]
+    pub fn network(&self) -> NetworkConfig {
+        let node = self.process.node;
+        let mut config =
+            NetworkConfig::new(node, NetworkPlan::transport_seed(self.seed, node).0);
+        config.links = LinkTable {
+            default: self.default_link,
+            overrides: self.links.iter().map(|(to, shape)| ((node, *to), *shape)).collect(),
+        };
+        config.seed = self.seed;
+        config.bounds = NetworkBounds {
+            message_bytes: usize::try_from(self.message_bytes).unwrap_or(usize::MAX),
+            window_bytes: self.window_bytes,
+            inbox_messages: usize::try_from(self.inbox_messages).unwrap_or(usize::MAX),
+            ..NetworkBounds::default()
+        };
+        config
+    }
+
+    /// The machine's configuration, if this is a shard.
+    ///
+    /// # Errors
+    /// When the prescribed fork is unknown.
+    pub fn shard_config(
+        &self,
+        shard: ShardId,
+        genesis: &[(Address, GenesisAccount)],
+        prescribed: Option<&(u8, BlockEnvironment, Vec<B256>)>,
+    ) -> Result<ShardConfig, NodeFileError> {
+        let mut residents = Residents::standard(self.settings.shard_count());
+        let environment = match prescribed {
+            None => Environment::Lab,
+            Some((fork, block, order)) => {
+                residents = residents.with(block.beneficiary);
+                Environment::Prescribed(Prescribed {
+                    spec: SpecId::try_from_u8(*fork).ok_or(NodeFileError::Fork(*fork))?,
+                    block: block.clone(),
+                    order: order.clone(),
+                })
+            }
+        };
+        Ok(ShardConfig {
+            shard,
+            key: self.signing_key(),
+            settings: Arc::clone(&self.settings),
+            base: self.base,
+            residents,
+            environment,
+            genesis: genesis.to_vec(),
+        })
+    }
+
+    /// The machine's configuration, if this is a coordinator.
+    #[must_use]
+    pub fn coordinator_config(&self, index: ValidatorIndex) -> CoordinatorConfig {
+        CoordinatorConfig {
+            index,
+            key: self.signing_key(),
+            settings: Arc::clone(&self.settings),
+        }
+    }
+
+    fn signing_key(&self) -> SecretKey {
+        SecretKey::from_seed(&NetworkPlan::signing_seed(self.seed, self.process.node))
+    }
+}
+
+fn shard_role(plan: &NetworkPlan, shard: ShardId) -> Role {
+    let own = plan.shards.get(shard.0 as usize);
+    Role::Shard {
+        shard,
+        genesis: own.map(|own| own.genesis.clone()).unwrap_or_default(),
+        prescribed: plan.prescription.as_ref().map(|prescription| {
+            let order = own.map(|own| own.order.clone()).unwrap_or_default();
+            (prescription.spec, prescription.block.clone(), order)
+        }),
+    }
+}

@@ -1,0 +1,146 @@
+//! From text to a resolved scenario: TOML with places, then `--set`, then section by section.
+//!
+//! A section's own checks stand with its reading; a check over two sections stands with the one
+//! that is read later. The order is: top, network, accounts and client, phases, thresholds.
+
+mod accounts;
+mod calls;
+mod kind;
+mod loads;
+mod network;
+mod overrides;
+mod phases;
+mod section;
+mod thresholds;
+mod tree;
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::files::Places;
+use super::problem::{Place, Problem, Rejected, Source};
+use super::types::Scenario;
+use section::{Notes, Section};
+
+pub use kind::is_identifier;
+
+/// The longest scenario file: 1 MiB.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Reads the scenario at `path`, changed by the `overrides` (`path=value`).
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario, Rejected> {
+    let text = read_file(path)?;
+    parse(&path.display().to_string(), &text, overrides, &Places::of(path))
+}
+
+/// Reads a scenario from its text. `name` is what messages call it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(
+    name: &str,
+    text: &str,
+    overrides: &[String],
+    places: &Places,
+) -> Result<Scenario, Rejected> {
+    let notes = Notes::default();
+    parse_with(&notes, text, overrides, places).ok_or_else(|| {
+        let mut sources = vec![Source { name: name.to_owned(), text: text.to_owned() }];
+        let argument = |text: &String| Source { name: "--set".to_owned(), text: text.clone() };
+        sources.extend(overrides.iter().map(argument));
+        Rejected::new(sources, notes.into_problems())
+    })
+}
+
+/// The scenario, if no problem was noted.
+fn parse_with(
+    notes: &Notes,
+    text: &str,
+    overrides: &[String],
+    places: &Places,
+) -> Option<Scenario> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut last_line = None;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let line = text.get(..span.start).map_or(0, |before| before.matches('\n').count());
+        // What follows on the same line is a consequence.
+        if last_line.replace(line) != Some(line) {
+            notes.wrong(&Place::new(0, span), "not valid TOML", error.message());
+        }
+    }
+    let mut root = tree::table(0, table.get_ref());
+    for (index, argument) in overrides.iter().enumerate() {
+        if let Err(problem) = overrides::apply(&mut root, index + 1, argument) {
+            notes.add(problem);
+        }
+    }
+    // What stands in a broken tree says little about what was meant.
+    if !notes.is_empty() {
+        return None;
+    }
+    let scenario = read(notes, &root, places);
+    if notes.is_empty() { scenario } else { None }
+}
+
+fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> {
+    let top = Section::top(notes, root);
+    let name = top.required("name", "name = \"my-scenario\"", kind::identifier);
+    let seed = top.with_default("seed", 1, kind::integer(0..=i64::MAX as u64));
+    let network = network::read(notes, &top);
+    let accounts = accounts::read_accounts(&top);
+    let client = accounts::read_client(notes, &top, &network);
+    let known = phases::Known { network: &network, accounts: &accounts, client: &client };
+    let phases = phases::read(notes, &top, &known, places);
+    let thresholds = thresholds::read(notes, &top, &phases.names);
+    top.finish();
+    Some(Scenario {
+        name: name?.value,
+        seed: seed?.value,
+        network: network.network?,
+        accounts: accounts.accounts?,
+        client: client.client?,
+        phases: phases.phases?,
+        thresholds: thresholds?,
+    })
+}
+
+fn read_file(path: &Path) -> Result<String, Rejected> {
+    use std::io::Read as _;
+
+    let reject = |title, help| Err(Rejected::file(path.to_owned(), title, help));
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => Some(
+                "`shardlab examples` lists the scenarios that ship, `shardlab new NAME` writes one"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        return reject(format!("cannot read {shown}: {error}"), help);
+    }
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return reject(format!("{shown} is larger than 1 MiB, too large for a scenario"), None);
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        // Bytes that are no text are shown as `�`; those before them keep their places.
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let source = Source { name: shown.to_string(), text };
+        let problem = Problem {
+            title: "not a text file".to_owned(),
+            at: Some(Place::new(0, valid..valid + '�'.len_utf8())),
+            label: "expected UTF-8".to_owned(),
+            help: None,
+        };
+        Rejected::new(vec![source], vec![problem])
+    })
+}
