@@ -91,10 +91,7 @@ impl FinalityProof {
     ///
     /// # Errors
     /// When the proof does not fit into a message.
-    pub fn attach(
-        &self,
-        checkpoint: &Arc<Checkpoint>,
-    ) -> Result<FinalizedCheckpoint, CodecError> {
+    pub fn attach(&self, checkpoint: &Arc<Checkpoint>) -> Result<FinalizedCheckpoint, CodecError> {
         let certificate = codec::encode(self)?.into();
         Ok(FinalizedCheckpoint { checkpoint: Arc::clone(checkpoint), certificate })
     }

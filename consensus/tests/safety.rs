@@ -29,6 +29,20 @@ fn two_faces_of_seven_divide_nobody() {
     }
 }
 
+#[test]
+fn a_leader_that_forgets_what_may_be_final_divides_nobody() {
+    for seed in 0..20 {
+        let mut network = Network::new(Stamp::committee(4), seed);
+        network.byzantine.insert(0);
+        network.faults.lies = 1_000;
+        // Finality is late, so that there is something to forget.
+        network.faults.class_loss = [("finalize", 600)].into();
+        network.run(millis(5_000));
+        network.faults.class_loss.clear();
+        network.require_progress(millis(3_000), 5);
+    }
+}
+
 /// Random faults of a random subset of classes; then none.
 fn swarm(seed: u64) {
     let mut dice = network::Random(seed ^ 0x5eed);
@@ -46,6 +60,7 @@ fn swarm(seed: u64) {
             jitter: millis(if allow[2] { dice.below(150) } else { 5 }),
             judge: millis(if allow[3] { dice.below(200) } else { 1 }),
             not_yet: if allow[3] { dice.below(500) } else { 0 },
+            lies: if allow[4] { 500 } else { 0 },
             invalid: if allow[4] && n > 1 { dice.below(200) } else { 0 },
             partition: (allow[5] && dice.chance(500))
                 .then(|| (0..n).map(|_| dice.below(2) as u8).collect()),

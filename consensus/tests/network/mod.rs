@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{B256, FixedBytes};
 use consensus::{
-    Committee, Config, Domain, Dropped, Evidence, Finalized, Input, Keyring, Message, Output,
-    Record, Signer, Simplex, Timing, Tip, Value, Verdict, Verifier, Vote,
+    Committee, Config, Domain, Dropped, Evidence, Finalized, Input, Keyring, Kind, Message, Output,
+    Proposal, Record, Signer, Simplex, Timing, Tip, Value, Verdict, Verifier, Vote,
 };
 use cross_shard_msg::hash::Preimage;
 use cross_shard_msg::signature::{NodeSignature, SecretKey};
@@ -171,6 +171,8 @@ pub struct Faults {
     pub not_yet: u64,
     /// Permille of the values built that are invalid.
     pub invalid: u64,
+    /// Permille of a faulty leader's proposals that ignore what is notarized but not final.
+    pub lies: u64,
 }
 
 enum Event {
@@ -357,6 +359,7 @@ impl<K: Signer> Network<K> {
     fn carry_out(&mut self, process: usize, output: Output<Number>) {
         match output {
             Output::Broadcast(message) => {
+                let message = self.lie(process, message);
                 for to in 0..self.keys.len() as u32 {
                     if ValidatorIndex(to) != self.processes[process].index {
                         self.send(process, ValidatorIndex(to), message.clone());
@@ -432,6 +435,25 @@ impl<K: Signer> Network<K> {
                 }
             }
         }
+    }
+
+    /// A faulty leader pretends that all views since the newest final value were nullified.
+    fn lie(&mut self, process: usize, message: Message<Number>) -> Message<Number> {
+        let node = &self.processes[process];
+        let Message::Propose(proposal) = &message else { return message };
+        if !self.byzantine.contains(&node.index.0) || !self.random.chance(self.faults.lies) {
+            return message;
+        }
+        let tip = node.machine.as_ref().unwrap().tip();
+        let value = Number {
+            parent: tip.digest,
+            number: tip.number + 1,
+            timestamp: proposal.value.timestamp,
+            payload: 4_242,
+        };
+        let keys = &self.keys[node.index.0 as usize];
+        let vote = Vote::sign(keys, proposal.vote.view, Kind::Notarize, value.digest());
+        Message::Propose(Proposal { parent_view: tip.view, value, vote })
     }
 
     fn finalize(&mut self, process: usize, run: Finalized<Number>) {
