@@ -7,8 +7,8 @@ use partitioning::Home;
 use state::ShardState;
 
 use crate::congestion;
-use crate::evm::{ChainRules, intrinsic_gas};
 use crate::evm::Locality as _;
+use crate::evm::{ChainRules, intrinsic_gas};
 use crate::locale::Locale;
 use crate::outgoing::OutgoingQueues;
 

@@ -11,7 +11,7 @@ use alloy_primitives::B256;
 use consensus::{Committee, FinalizationCertificate};
 use cross_shard_msg::checkpoint::genesis_digest;
 use cross_shard_msg::{
-    Checkpoint, CheckpointNumber, Duration, DropReason, FinalizedCheckpoint, Height, NetworkId,
+    Checkpoint, CheckpointNumber, DropReason, Duration, FinalizedCheckpoint, Height, NetworkId,
     ShardId, Timestamp, codec,
 };
 

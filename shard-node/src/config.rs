@@ -72,7 +72,9 @@ pub enum ConfigError {
         expected: Wei,
     },
     /// Prescribed block and settings disagree.
-    #[error("the prescribed block has another gas limit or base fee than the settings, or the base fee moves")]
+    #[error(
+        "the prescribed block has another gas limit or base fee than the settings, or the base fee moves"
+    )]
     Prescribed,
     /// The validators' keys are no committee.
     #[error(transparent)]

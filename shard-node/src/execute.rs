@@ -96,7 +96,8 @@ impl Legs<'_> {
         self.books.taken(receipt.value());
         match &receipt.action {
             Action::Call(call) => self.call(&entered, call),
-            Action::Refund { to: account, value } | Action::Migrate { address: account, balance: value } => {
+            Action::Refund { to: account, value }
+            | Action::Migrate { address: account, balance: value } => {
                 self.evm.credit(*account, *value);
                 self.done.results.push_without_execution();
                 self.push_leg(&entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
@@ -147,7 +148,7 @@ impl Legs<'_> {
     /// for the next block.
     fn cause(&mut self, origin: B256, action: Action) {
         let receipt = Receipt { origin, caused: self.height, action };
-        debug_assert!(receipt.is_well_formed(), "a malformed receipt would be refused: {receipt:?}");
+        assert!(receipt.is_well_formed(), "a malformed receipt would be refused: {receipt:?}");
         self.books.queued(receipt.value());
         match self.elsewhere(&receipt.account()) {
             Some(home) => self.outgoing.push(home, receipt),

@@ -53,8 +53,13 @@ impl OwnHeaders {
         self.kept.len() >= MAX_UNCROSSLINKED
     }
 
-    pub(crate) fn push(&mut self, header: SignedHeader) {
-        self.tip = Some(header.header.clone());
+    /// The shard made a block with this header.
+    pub(crate) fn advance(&mut self, header: SealedHeader) {
+        self.tip = Some(header);
+    }
+
+    /// The header is durable: others may see it.
+    pub(crate) fn keep(&mut self, header: SignedHeader) {
         self.kept.insert(header.height, header);
     }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use cross_shard_msg::{
-    CheckpointNumber, DropReason, Duration, Gate, Header, Height, Incoming, NetworkId, ReceiptBatch, Sequence,
-    Settings, ShardId, ShardKeys, SignedHeader, Timestamp, Watermark, Wei,
+    CheckpointNumber, DropReason, Duration, Gate, Header, Height, Incoming, NetworkId,
+    ReceiptBatch, Sequence, Settings, ShardId, ShardKeys, SignedHeader, Timestamp, Watermark, Wei,
 };
 
 use crate::checkpoints::Checkpoints;
@@ -87,8 +87,8 @@ impl IncomingQueues {
         if source.has(&batch) {
             arrival.dropped = Some(DropReason::Duplicate);
             // It may have missed that it need not send this any more.
-            arrival.received = Some(source.acknowledged)
-                .filter(|received| batch.outgoing.last() <= *received);
+            arrival.received =
+                Some(source.acknowledged).filter(|received| batch.outgoing.last() <= *received);
             return arrival;
         }
         let sent = match self.verify(from, &batch, &mut arrival) {
@@ -154,7 +154,10 @@ impl IncomingQueues {
 
     /// Takes all batches that may enter state in a block that has applied checkpoint `applied`, in
     /// the order of the body, and advances the watermarks.
-    pub(crate) fn take_ready(&mut self, applied: CheckpointNumber) -> (Vec<Ready>, Vec<DropReason>) {
+    pub(crate) fn take_ready(
+        &mut self,
+        applied: CheckpointNumber,
+    ) -> (Vec<Ready>, Vec<DropReason>) {
         let (mut ready, mut dropped) = (Vec::new(), Vec::new());
         for (source, shard) in self.sources.iter_mut().zip(0..) {
             while let Some(next) = source.take_next(applied) {
@@ -171,7 +174,8 @@ impl IncomingQueues {
     /// was not asked for lately.
     pub(crate) fn gaps(&mut self, now: Timestamp) -> Vec<(ShardId, Height)> {
         let sources = self.sources.iter_mut().zip(0..);
-        let gaps = sources.map(|(source, shard)| (ShardId(shard), source.gap(now, self.pull_every)));
+        let gaps =
+            sources.map(|(source, shard)| (ShardId(shard), source.gap(now, self.pull_every)));
         gaps.filter_map(|(shard, gap)| Some((shard, gap?))).collect()
     }
 

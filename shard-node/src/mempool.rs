@@ -165,7 +165,8 @@ impl Mempool {
     /// Readies transactions whose fee cap covers the base fee again, before a block.
     pub fn reprice(&mut self, base_fee: u64) {
         let affordable = self.priced_out.split_off(&(u128::from(base_fee), 0, 0));
-        self.ready.extend(affordable.into_iter().map(|(_, arrival, sender)| Reverse((arrival, sender))));
+        self.ready
+            .extend(affordable.into_iter().map(|(_, arrival, sender)| Reverse((arrival, sender))));
     }
 
     /// The transaction whose turn is next, or `None` when no sender is ready.
@@ -312,9 +313,8 @@ impl Entry {
             return Err(Refusal::AlreadyKnown);
         }
         // 10 % of nothing would be nothing: a replacement always pays more.
-        let raised = |new: u128, old: u128| {
-            new > old && new.saturating_mul(10) >= old.saturating_mul(11)
-        };
+        let raised =
+            |new: u128, old: u128| new > old && new.saturating_mul(10) >= old.saturating_mul(11);
         if !raised(fee_cap, self.fee_cap) || !raised(tip_cap, self.tip_cap) {
             return Err(Refusal::ReplacementUnderpriced);
         }

@@ -100,9 +100,8 @@ impl Source {
             self.entered.map_or_else(Default::default, |mark| (mark.height, mark.sequence));
         for (height, waiting) in &self.waiting {
             if waiting.batch.outgoing.first != sequence.next() {
-                let asked = self
-                    .pulled
-                    .is_some_and(|(asked, at)| asked == above && now.since(at) < every);
+                let asked =
+                    self.pulled.is_some_and(|(asked, at)| asked == above && now.since(at) < every);
                 self.pulled = if asked { self.pulled } else { Some((above, now)) };
                 return (!asked).then_some(above);
             }
@@ -117,9 +116,8 @@ impl Source {
         &mut self,
         applied: CheckpointNumber,
     ) -> Option<Result<Waiting, DropReason>> {
-        let (sequence, before) = self
-            .entered
-            .map_or((Sequence::ZERO, Wei::ZERO), |mark| (mark.sequence, mark.value));
+        let (sequence, before) =
+            self.entered.map_or((Sequence::ZERO, Wei::ZERO), |mark| (mark.sequence, mark.value));
         let first = self.waiting.first_entry()?;
         let waiting = first.get();
         let ready = waiting.accepted

@@ -1,0 +1,343 @@
+//! Makes a block (rules R-BLK-2 to R-BLK-6, R-HOME-6, R-LED-1, R-HDR-1 to R-HDR-6), in the order of
+//! R-BLK-2.
+
+use std::sync::Arc;
+
+use alloy_primitives::{B256, Bytes};
+use cross_shard_msg::header::signing_digest;
+use cross_shard_msg::receipt::prove_outgoing;
+use cross_shard_msg::{
+    Action, Block, Body, Certificate, Congestion, Event, FinalizedCheckpoint, Gas, Header, Height,
+    InclusionProof, Incoming, Outgoing, Receipt, ReceiptKind, Refusal, SealedHeader, SignedHeader,
+    Timestamp, TransactionKey, Work,
+};
+use state::{StateDiff, ordered_root};
+
+use crate::config::Environment;
+use crate::congestion;
+use crate::delayed::Entered;
+use crate::evm::{BlockEnvironment, Locality as _, NotExecuted, next_base_fee};
+use crate::execute::{Done, Legs};
+use crate::mempool::Mempool;
+use crate::node::{Pool, ShardNode};
+use crate::outgoing::encoded_bytes;
+use crate::record::{Admin, BlockExecution, ShardRecord};
+use cross_shard_msg::Settings;
+
+/// Transactions that a block passes over because their gas does not fit, before it ends.
+const MAX_PASSED_OVER: u32 = 64;
+/// Gas below which no transaction fits.
+const LEAST_GAS: Gas = Gas(21_000);
+/// How many past blocks BLOCKHASH answers for.
+const BLOCK_HASHES: usize = 256;
+/// What a receipt names as its origin when no user's transaction caused it (`Migrate`).
+const NO_ORIGIN: B256 = B256::ZERO;
+/// Seconds between two blocks of a prescribed environment: Ethereum's slot.
+const SLOT_SECONDS: u64 = 12;
+
+/// A block that was made and waits to be durable.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub record: ShardRecord,
+    pub execution: BlockExecution,
+    /// Proofs of the block's outgoing receipts, in their order.
+    pub proofs: Vec<InclusionProof>,
+    /// Transactions that left the mempool without being executed.
+    pub dropped: Vec<(TransactionKey, Refusal)>,
+    pub work: Work,
+    pub events: Vec<Event>,
+}
+
+/// What happened before execution.
+struct Opening {
+    checkpoints: Vec<FinalizedCheckpoint>,
+    admin: Vec<Admin>,
+    incoming: Vec<Incoming>,
+    events: Vec<Event>,
+}
+
+impl ShardNode {
+    /// Makes the next block at `now`.
+    pub(crate) fn make_block(&mut self, now: Timestamp) -> Made {
+        let height = self.headers.height().next();
+        let timestamp = self.headers.timestamp(now);
+        let opening = self.open(height);
+        let (done, dropped) = self.execute(now, height, timestamp, &opening.incoming);
+        self.close(height, timestamp, opening, done, dropped)
+    }
+
+    /// Applies checkpoints and an administrator's requests, and takes accepted batches into state.
+    fn open(&mut self, height: Height) -> Opening {
+        let mut checkpoints = Vec::new();
+        while let Some(finalized) = self.checkpoints.next_unapplied() {
+            self.apply(height, &finalized);
+            checkpoints.push(finalized);
+        }
+        let admin = std::mem::take(&mut self.admin);
+        for request in &admin {
+            self.carry_out(request);
+        }
+        let applied = self.locale.allocation().newest();
+        let (ready, dropped) = self.incoming.take_ready(applied);
+        let mut incoming = Vec::with_capacity(ready.len());
+        for batch in ready {
+            self.books.received(batch.value);
+            incoming.push(batch.incoming);
+        }
+        let events = dropped.into_iter().map(|reason| Event::Dropped { reason }).collect();
+        Opening { checkpoints, admin, incoming, events }
+    }
+
+    fn apply(&mut self, height: Height, finalized: &FinalizedCheckpoint) {
+        self.levels.apply(&finalized.checkpoint);
+        for leaving in self.locale.apply(&finalized.checkpoint) {
+            let Some(account) = self.state.account(&leaving.address).copied() else { continue };
+            let balance = account.balance;
+            if balance.is_zero() {
+                continue;
+            }
+            let left = state::Account { balance: Default::default(), ..account };
+            self.state.set_account(leaving.address, Some(left));
+            let action = Action::Migrate { address: leaving.address, balance };
+            self.books.queued(balance);
+            self.outgoing
+                .push(leaving.shard, Receipt { origin: NO_ORIGIN, caused: height, action });
+        }
+    }
+
+    fn carry_out(&mut self, request: &Admin) {
+        let Admin::SetBalance { address, balance } = request;
+        if !self.locale.is_local(address) {
+            return;
+        }
+        let mut account = self.state.account(address).copied().unwrap_or_default();
+        if *balance >= account.balance {
+            self.books.minted(*balance - account.balance);
+        } else {
+            self.books.burnt(account.balance - *balance);
+        }
+        account.balance = *balance;
+        self.state.set_account(*address, Some(account));
+    }
+
+    fn execute(
+        &mut self,
+        now: Timestamp,
+        height: Height,
+        timestamp: Timestamp,
+        incoming: &[Incoming],
+    ) -> (Done, Vec<(TransactionKey, Refusal)>) {
+        let environment = self.environment(height, timestamp);
+        let mut legs = Legs {
+            evm: self.executor.block(&mut self.state, &self.locale, &environment),
+            locale: &self.locale,
+            height,
+            books: &mut self.books,
+            outgoing: &mut self.outgoing,
+            delayed: &mut self.delayed,
+            done: Done::default(),
+        };
+        receipts(&mut legs, incoming);
+        let dropped = match &mut self.pool {
+            Pool::Open(mempool) => transactions(&mut legs, mempool, now, self.base_fee),
+            Pool::Prescribed(list) => list.run(|transaction| legs.transaction(transaction)),
+        };
+        (legs.done, dropped)
+    }
+
+    fn environment(&self, height: Height, timestamp: Timestamp) -> BlockEnvironment {
+        match &self.config.environment {
+            Environment::Lab => BlockEnvironment {
+                number: height.0,
+                timestamp: self.config.settings.genesis_time + timestamp.0 / 1_000_000_000,
+                beneficiary: Settings::fee_account(self.config.shard),
+                base_fee: self.base_fee,
+                gas_limit: self.config.gas_limit(),
+                difficulty: Default::default(),
+                prevrandao: self.headers.parent(),
+                excess_blob_gas: 0,
+                block_hashes: self.block_hashes.clone(),
+            },
+            Environment::Prescribed(prescribed) => {
+                let later = height.0.saturating_sub(1);
+                let mut block = prescribed.block.clone();
+                block.number += later;
+                block.timestamp += later * SLOT_SECONDS;
+                block
+            }
+        }
+    }
+
+    /// Releases receipts, computes roots, balances the books, signs.
+    fn close(
+        &mut self,
+        height: Height,
+        timestamp: Timestamp,
+        opening: Opening,
+        done: Done,
+        dropped: Vec<(TransactionKey, Refusal)>,
+    ) -> Made {
+        let shard = self.config.shard;
+        let settings = &self.config.settings;
+        let levels = &self.levels;
+        let outgoing = self.outgoing.release(|to| levels.allowance(shard, to));
+        for released in &outgoing {
+            self.books.sent(released.value());
+        }
+        let (outgoing_receipts_root, proofs) = prove_outgoing(&outgoing);
+        let state_root = self.state.root();
+        let diff = self.state.take_block_diff();
+        let ledger = self.books.close(&diff);
+        let gas_used = done.results.gas_used();
+        let bounds = &settings.bounds;
+        let header = Header {
+            shard,
+            height,
+            parent: self.headers.parent(),
+            checkpoint: self.locale.allocation().newest(),
+            timestamp,
+            state_root,
+            transactions_root: transactions_root(&done),
+            results_root: done.results.root(),
+            outgoing_receipts_root,
+            watermarks: self.incoming.watermarks(),
+            sent: self.outgoing.sent(),
+            placements: done.placements,
+            gas_used,
+            gas_limit: settings.gas_limit,
+            base_fee: self.base_fee,
+            congestion: Congestion {
+                delayed_gas: self.delayed.gas(),
+                delayed: self.delayed.len() as u64,
+                buffered: self.outgoing.buffered(),
+                level: congestion::level(self.delayed.gas(), self.outgoing.fullest(), bounds),
+                allowed: congestion::allowed(shard, height, settings.shard_count()),
+            },
+            ledger,
+        };
+        self.locale.created(&header.placements);
+        if settings.base_fee_moves {
+            self.base_fee = next_base_fee(gas_used, settings.gas_limit, self.base_fee);
+        }
+        let header = SealedHeader::seal(header);
+        let digest = signing_digest(&settings.network, &header.hash());
+        let certificate = Certificate::single(&self.config.key, &digest);
+        self.headers.advance(header.clone());
+        self.remember_hash(height, header.hash());
+        let work = work_of(&done.work, done.legs.len(), &diff, &outgoing);
+        let results = done.results.encoded().iter().cloned().map(Bytes::from).collect();
+        let block = Arc::new(Block {
+            header: SignedHeader { header, certificate },
+            body: Body { incoming: opening.incoming, transactions: done.transactions },
+            legs: done.legs,
+            outgoing,
+            written: diff.accounts.iter().map(|account| account.address).collect(),
+        });
+        Made {
+            record: ShardRecord {
+                checkpoints: opening.checkpoints,
+                admin: opening.admin,
+                block: block.clone(),
+            },
+            execution: BlockExecution { block, results, diff },
+            proofs,
+            dropped,
+            work,
+            events: opening.events,
+        }
+    }
+
+    fn remember_hash(&mut self, height: Height, hash: B256) {
+        let hashes = Arc::make_mut(&mut self.block_hashes);
+        hashes.insert(height.0, hash);
+        if hashes.len() > BLOCK_HASHES {
+            hashes.pop_first();
+        }
+    }
+}
+
+/// Delayed receipts first, then those that entered in this block; a `Call` waits behind the first
+/// one that does not fit (R-BLK-3).
+fn receipts(legs: &mut Legs<'_>, incoming: &[Incoming]) {
+    let mut full = false;
+    // What these send to their own shard comes behind them, and waits for the next block.
+    for _ in 0..legs.delayed.len() {
+        if legs.delayed.first().is_some_and(|first| first.receipt.gas() > legs.evm.gas_left()) {
+            full = true;
+            break;
+        }
+        let Some(entered) = legs.delayed.pop() else { break };
+        if let Err(entered) = legs.receipt(entered) {
+            legs.delayed.push(entered);
+        }
+    }
+    for batch in incoming {
+        for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
+            let sequence = cross_shard_msg::Sequence(sequence);
+            let entered = Entered { source: batch.source, sequence, receipt: receipt.clone() };
+            if full && receipt.kind() == ReceiptKind::Call {
+                legs.delayed.push(entered);
+            } else if let Err(entered) = legs.receipt(entered) {
+                full = true;
+                legs.delayed.push(entered);
+            }
+        }
+    }
+}
+
+/// Transactions from the mempool until the block is full. Returns those that were refused.
+fn transactions(
+    legs: &mut Legs<'_>,
+    mempool: &mut Mempool,
+    now: Timestamp,
+    base_fee: u64,
+) -> Vec<(TransactionKey, Refusal)> {
+    let expired = mempool.expire(now);
+    let mut refused: Vec<_> = expired.into_iter().map(|key| (key, Refusal::Expired)).collect();
+    mempool.reprice(base_fee);
+    let mut passed_over = 0;
+    while legs.evm.gas_left() >= LEAST_GAS
+        && passed_over < MAX_PASSED_OVER
+        && let Some(turn) = mempool.next_turn()
+    {
+        if legs.is_held_back(&turn.transaction) {
+            mempool.hold(&turn);
+            continue;
+        }
+        match legs.transaction(&turn.transaction) {
+            Ok(()) => mempool.executed(&turn),
+            Err(NotExecuted::BlockFull(_)) => {
+                passed_over += 1;
+                mempool.hold(&turn);
+            }
+            Err(NotExecuted::Refused(Refusal::FeeTooLow)) => mempool.price_out(&turn),
+            Err(error) => {
+                let refusal = match error {
+                    NotExecuted::Refused(refusal) => refusal,
+                    _ => Refusal::Malformed,
+                };
+                refused.push((turn.transaction.transaction().key(), refusal));
+                mempool.refuse(&turn);
+            }
+        }
+    }
+    mempool.end_block();
+    refused
+}
+
+fn transactions_root(done: &Done) -> B256 {
+    let encoded: Vec<&Bytes> = done.transactions.iter().map(|(tx, _)| tx.encoded()).collect();
+    ordered_root(&encoded)
+}
+
+fn work_of(executed: &Work, legs: usize, diff: &StateDiff, outgoing: &[Outgoing]) -> Work {
+    let slots: usize = diff.accounts.iter().map(|account| account.storage.len()).sum();
+    let receipts = outgoing.iter().flat_map(|outgoing| &outgoing.receipts);
+    Work {
+        legs: legs as u32,
+        signatures: 1,
+        trie_updates: (diff.accounts.len() + slots) as u32,
+        bytes: receipts.map(|receipt| encoded_bytes(receipt) as u64).sum(),
+        ..*executed
+    }
+}
