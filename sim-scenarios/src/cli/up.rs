@@ -1,0 +1,89 @@
+//! `shardlab up`: the network of a scenario, without its load, until Ctrl-C.
+
+use std::path::PathBuf;
+
+use super::terminal::{colour, complain, print};
+use super::Exit;
+use crate::run::Interrupt;
+use crate::run::up::{Up, UpError};
+use crate::scenario::{self, Places, Scenario};
+
+/// The network that `up` starts when no scenario is given.
+const DEFAULT: &str = "name = \"up\"\n[network]\n[accounts]\ncount = 10\n\
+                       [[phase]]\nname = \"idle\"\nfor = \"1s\"\n";
+
+/// Start a network and leave it running until Ctrl-C
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// A scenario whose network and accounts to take; its load is not sent
+    file: Option<PathBuf>,
+    /// Number of shards
+    #[arg(long)]
+    shards: Option<u32>,
+    /// Number of coordinators
+    #[arg(long)]
+    validators: Option<u32>,
+    /// Changes one field, such as network.block_time=1s
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Where logs and records go [default: runs/NAME-TIME]
+    #[arg(long, value_name = "DIRECTORY")]
+    out: Option<PathBuf>,
+    /// First port for /metrics; each further node takes the next one. 0 takes free ports
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    metrics_port: u16,
+}
+
+/// Starts the network and waits.
+pub fn run(arguments: &Arguments) -> Exit {
+    let scenario = match arguments.scenario() {
+        Ok(scenario) => scenario,
+        Err(rejected) => {
+            complain(&rejected.render(colour()));
+            return Exit::BadInput;
+        }
+    };
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            complain(&format!("cannot listen for Ctrl-C: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let directory = crate::run::directory(arguments.out.as_deref(), &scenario.name);
+    let mut up = match Up::start(&scenario, &directory, arguments.metrics_port) {
+        Ok(up) => up,
+        Err(error) => {
+            complain(&error.to_string());
+            return match error {
+                UpError::Launch(_) | UpError::Process(_) => Exit::NetworkDown,
+                UpError::Plan(_) | UpError::Workload(_) | UpError::Directory(_) => Exit::BadInput,
+            };
+        }
+    };
+    let printed = print(&up.banner());
+    let death = up.wait(&interrupt);
+    up.stop();
+    match death {
+        None => printed,
+        Some(death) => {
+            complain(&death.to_string());
+            Exit::NetworkDown
+        }
+    }
+}
+
+impl Arguments {
+    fn scenario(&self) -> Result<Scenario, scenario::Rejected> {
+        let mut set = self.set.clone();
+        set.extend(self.shards.map(|shards| format!("network.shards={shards}")));
+        set.extend(self.validators.map(|count| format!("network.validators={count}")));
+        match &self.file {
+            Some(file) => scenario::load(file, &set),
+            None => {
+                let places = Places { base: PathBuf::from("."), data: None };
+                scenario::parse("up", DEFAULT, &set, &places)
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads what the nodes of a run left on disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use coordinator::CoordinatorRecord;
+use cross_shard_msg::{FinalizedCheckpoint, NodeId, Observation};
+use runtime::observations::read_observations;
+use runtime::records::{RecordError, read_records};
+use shard_node::ShardRecord;
+use simulation::checkers::Records;
+
+use crate::launch::{NetworkPlan, NodeFacts};
+
+/// What was left on disk.
+#[derive(Debug)]
+pub struct Collected {
+    /// Blocks and checkpoints.
+    pub records: Records,
+    /// Observations by node.
+    pub observations: BTreeMap<NodeId, Vec<Observation>>,
+    /// Files that end within an entry, as a killed process leaves them.
+    pub torn: Vec<PathBuf>,
+}
+
+/// Why what was measured cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// A record log.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// An observation log.
+    #[error("{path}: {source}")]
+    Observations {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Reads the files of all nodes.
+///
+/// # Errors
+/// When a file is missing or damaged other than by a torn end.
+pub fn collect<'a>(
+    plan: &NetworkPlan,
+    nodes: impl Iterator<Item = &'a NodeFacts>,
+) -> Result<Collected, CollectError> {
+    let mut collected = Collected {
+        records: empty_records(plan),
+        observations: BTreeMap::new(),
+        torn: Vec::new(),
+    };
+    for facts in nodes {
+        collected.read(facts)?;
+    }
+    Ok(collected)
+}
+
+/// Records of a network in which nothing has happened.
+#[must_use]
+pub fn empty_records(plan: &NetworkPlan) -> Records {
+    Records {
+        settings: (*plan.settings).clone(),
+        base: plan.base,
+        residents: plan.residents.clone(),
+        blocks: BTreeMap::new(),
+        checkpoints: BTreeMap::new(),
+    }
+}
+
+impl Collected {
+    fn read(&mut self, facts: &NodeFacts) -> Result<(), CollectError> {
+        // A process that died before it began has written nothing.
+        if facts.records.exists() {
+            let torn = match facts.node {
+                NodeId::Shard(shard) => {
+                    let read = read_records::<ShardRecord>(&facts.records)?;
+                    let blocks = read.records.into_iter().map(|record| {
+                        std::sync::Arc::unwrap_or_clone(record.block)
+                    });
+                    self.records.blocks.insert(shard, blocks.collect());
+                    read.torn
+                }
+                NodeId::Coordinator(index) => {
+                    let read = read_records::<CoordinatorRecord>(&facts.records)?;
+                    let checkpoints: Vec<FinalizedCheckpoint> =
+                        read.records.iter().flat_map(CoordinatorRecord::checkpoints).collect();
+                    self.records.checkpoints.insert(index, checkpoints);
+                    read.torn
+                }
+                NodeId::Client => false,
+            };
+            if torn {
+                self.torn.push(facts.records.clone());
+            }
+        }
+        if facts.observations.exists() {
+            let observations = read_observations(&facts.observations).map_err(|source| {
+                CollectError::Observations { path: facts.observations.clone(), source }
+            })?;
+            self.observations.insert(facts.node, observations);
+        }
+        Ok(())
+    }
+}

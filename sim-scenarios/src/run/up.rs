@@ -1,0 +1,217 @@
+//! A network that runs without load, for `shardlab up`.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use cross_shard_msg::NodeId;
+use partitioning::{Allocation, Home};
+use runtime::network::{Network, NetworkConfig, Wakeup};
+use runtime::process::{Connected, Listening, ProcessError};
+
+use super::Interrupt;
+use crate::launch::{Death, LaunchError, NetworkPlan, PlanError, Processes};
+use crate::scenario::{Scenario, print_wei};
+use crate::workload::{self, WorkloadError, Workers, Workload, keys};
+
+/// Accounts in the banner; all are in accounts.csv.
+const SHOWN_ACCOUNTS: usize = 10;
+/// How often a stop is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A running network.
+pub struct Up {
+    plan: NetworkPlan,
+    workload: Workload,
+    processes: Processes,
+    network: Network,
+    listener: JoinHandle<()>,
+    directory: PathBuf,
+    _runtime: tokio::runtime::Runtime,
+    _metrics: runtime::metrics::MetricsServer,
+}
+
+/// Why a network did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The scenario cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Its accounts cannot be made.
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    /// The output directory cannot be written.
+    #[error("{}: {}", .0.display(), .1)]
+    Directory(PathBuf, io::Error),
+    /// Processes did not start.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// The launcher's own node did not start.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl From<(PathBuf, io::Error)> for UpError {
+    fn from((path, error): (PathBuf, io::Error)) -> Self {
+        Self::Directory(path, error)
+    }
+}
+
+impl Up {
+    /// Starts the network of `scenario`; logs go under `directory`.
+    ///
+    /// # Errors
+    /// When anything does not start; nothing is left running then.
+    pub fn start(
+        scenario: &Scenario,
+        directory: &Path,
+        metrics_port: u16,
+    ) -> Result<Self, UpError> {
+        std::fs::create_dir_all(directory).map_err(|error| (directory.to_owned(), error))?;
+        let mut idle = scenario.clone();
+        idle.phases.iter_mut().for_each(|phase| phase.loads.clear());
+        let allocation = super::genesis_allocation(&idle);
+        let workload =
+            workload::build(&idle, &allocation, &super::open_file, &Workers::single())?;
+        let plan = NetworkPlan::new(&idle, &workload.genesis, None)?;
+        write_accounts(&directory.join("accounts.csv"), &workload, &allocation)?;
+        let mut processes = Processes::start(&plan, directory, super::LOG_FILTER, metrics_port)?;
+        let key = NetworkPlan::transport_seed(plan.seed, NodeId::Client).0;
+        let listening = Listening::open(NetworkConfig::new(NodeId::Client, key), 0)?;
+        let peers = processes.connect(&plan, listening.network_address())?;
+        let connected = listening.connect(NodeId::Client, &peers)?;
+        processes.begin()?;
+        let Connected { runtime, network, mut inbox, metrics, .. } = connected;
+        // What shards tell their client is read, so that no queue fills, and not used.
+        let listener = thread::Builder::new()
+            .name("client".to_owned())
+            .spawn(move || {
+                let mut deliveries = std::collections::VecDeque::new();
+                while inbox.wait(None, usize::MAX, &mut deliveries) != Wakeup::Closed {
+                    deliveries.clear();
+                }
+            })
+            .map_err(ProcessError::Runtime)?;
+        Ok(Self {
+            plan,
+            workload,
+            processes,
+            network,
+            listener,
+            directory: directory.to_owned(),
+            _runtime: runtime,
+            _metrics: metrics,
+        })
+    }
+
+    /// What a user needs to know of the network.
+    #[must_use]
+    pub fn banner(&self) -> String {
+        let settings = &self.plan.settings;
+        let allocation = Allocation::new(
+            settings.shard_count(),
+            self.plan.base,
+            self.plan.residents.clone(),
+        );
+        let mut nodes = table(&["node", "process", "libp2p", "metrics", "log"]);
+        for facts in self.processes.facts() {
+            nodes.add_row([
+                facts.node.to_string(),
+                facts.process.to_string(),
+                facts.network.to_string(),
+                format!("http://{}/metrics", facts.metrics),
+                facts.log.display().to_string(),
+            ]);
+        }
+        let mut accounts = table(&["account", "private key", "home", "balance"]);
+        for (user, (address, account)) in
+            self.workload.users.iter().zip(&self.workload.genesis).take(SHOWN_ACCOUNTS)
+        {
+            accounts.add_row([
+                address.to_string(),
+                keys::exported(self.workload.seed, user.key).to_string(),
+                home(&allocation, address),
+                print_wei(account.balance),
+            ]);
+        }
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{} shards, {} coordinators, chain id {}, a block every {}, a checkpoint every {}\n\n\
+             {nodes}\n\n{accounts}",
+            settings.shard_count(),
+            settings.validators.len(),
+            settings.chain_id,
+            settings.block_time,
+            settings.checkpoint_every,
+        );
+        let rest = self.workload.users.len().saturating_sub(SHOWN_ACCOUNTS);
+        if rest > 0 {
+            let file = self.directory.join("accounts.csv");
+            let _ = writeln!(text, "and {rest} more in {}", file.display());
+        }
+        let _ = writeln!(text, "\nThese keys are derived from the seed: never use them elsewhere.");
+        let _ = writeln!(text, "Running. Ctrl-C stops the network.");
+        text
+    }
+
+    /// Waits until the user wants to stop, or a process dies.
+    pub fn wait(&mut self, interrupt: &Interrupt) -> Option<Death> {
+        while !interrupt.is_set() {
+            let death = self.processes.watch(LOOK);
+            if death.is_some() {
+                return death;
+            }
+        }
+        None
+    }
+
+    /// Stops all processes.
+    pub fn stop(self) {
+        self.processes.stop();
+        drop(self.network);
+        if self.listener.join().is_err() {
+            tracing::error!("the launcher's node panicked");
+        }
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header.iter().copied());
+    table
+}
+
+fn home(allocation: &Allocation, address: &alloy_primitives::Address) -> String {
+    match allocation.home(address) {
+        Home::Everywhere => "everywhere".to_owned(),
+        Home::Shard(shard) => NodeId::Shard(shard).to_string(),
+    }
+}
+
+fn write_accounts(
+    path: &Path,
+    workload: &Workload,
+    allocation: &Allocation,
+) -> Result<(), UpError> {
+    let failed = |error: csv::Error| (path.to_owned(), io::Error::from(error));
+    let mut writer = csv::Writer::from_path(path).map_err(failed)?;
+    writer.write_record(["address", "private_key", "home", "balance_wei"]).map_err(failed)?;
+    for (user, (address, account)) in workload.users.iter().zip(&workload.genesis) {
+        writer
+            .write_record([
+                address.to_string(),
+                keys::exported(workload.seed, user.key).to_string(),
+                home(allocation, address),
+                account.balance.to_string(),
+            ])
+            .map_err(failed)?;
+    }
+    writer.flush().map_err(|error| (path.to_owned(), error))?;
+    Ok(())
+}
