@@ -50,10 +50,6 @@ impl Delayed {
         self.queue.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// Gas of all of them.
     pub(crate) fn gas(&self) -> Gas {
         self.gas
