@@ -10,8 +10,8 @@ use super::popularity::{ByShard, Sampler};
 use super::random::Stream;
 use super::trace::{TraceBook, TraceRows};
 use super::{
-    KeyOf, Open, PhaseSpan, Planned, Skipped, User, Workers, Workload, WorkloadError, call, keys,
-    trace, transfer,
+    KeyOf, Open, PhaseSpan, Planned, User, Workers, Workload, WorkloadError, call, keys, trace,
+    transfer,
 };
 use crate::scenario::{Arrivals, Load, Rate, Scenario};
 
@@ -46,10 +46,9 @@ pub fn build(
                 let planner = call::Planner { call, context, pool: &pool, open, scenario };
                 planner.plan(&load.due, &mut deployments, &mut transactions)?;
             }
-            Load::Trace(trace) => {
+            Load::Trace(_) => {
                 if let Some(rows) = &load.rows {
-                    let value = trace.value;
-                    trace::plan(rows, context, value, &load.due, &names, &senders, &mut transactions);
+                    trace::plan(rows, context, &load.due, &names, &senders, &mut transactions);
                     skipped.push(rows.skipped(context.phase, context.load));
                 }
             }

@@ -169,7 +169,9 @@ pub enum WorkloadError {
         source: std::io::Error,
     },
     /// A row of a trace is wrong.
-    #[error("{file}, line {line}, column {column} (`{field}`): expected {expected}, found `{found}`")]
+    #[error(
+        "{file}, line {line}, column {column} (`{field}`): expected {expected}, found `{found}`"
+    )]
     Row {
         /// As the scenario writes it.
         file: String,

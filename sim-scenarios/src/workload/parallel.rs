@@ -41,8 +41,7 @@ impl Workers<'_> {
     ) -> Vec<R> {
         let chunks: Vec<&[T]> = items.chunks(CHUNK).collect();
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let results: Mutex<Vec<Option<R>>> =
-            Mutex::new(chunks.iter().map(|_| None).collect());
+        let results: Mutex<Vec<Option<R>>> = Mutex::new(chunks.iter().map(|_| None).collect());
         let run = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
@@ -82,7 +81,8 @@ mod tests {
                 assert!(done <= all);
                 seen.fetch_max(done, Ordering::Relaxed);
             };
-            let workers = Workers { threads: NonZeroUsize::new(threads).unwrap(), progress: &progress };
+            let workers =
+                Workers { threads: NonZeroUsize::new(threads).unwrap(), progress: &progress };
             let result = workers.chunks(&items, |first, chunk| {
                 assert_eq!(first as u64, chunk[0]);
                 chunk.iter().sum::<u64>()

@@ -1,0 +1,340 @@
+//! Calls to contracts that are deployed first.
+//!
+//! Before the run's clock starts, each instance is created by an account of its own (stage
+//! `Deploy`); once its placement is finalized and known everywhere, set-up calls are made (stage
+//! `Prepare`). The ERC-20 that ships mints its supply to its deployer, who therefore hands an equal
+//! part to everyone who will call the instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use alloy_primitives::{Address, Bytes, U256};
+use cross_shard_msg::{Duration, Gas, ShardId, Wei};
+
+use super::artifact::Artifact;
+use super::build::{Context, Pool};
+use super::popularity::Sampler;
+use super::random::Stream;
+use super::{Open, Planned, Stage, UserIndex, WorkloadError, trace};
+use crate::scenario::{Argument, CallLoad, CallTemplate, Contract, Function, Parameter, Scenario};
+
+/// The ERC-20 that ships.
+const TOKEN: &str = include_str!("../../../contracts/artifacts/Token.json");
+/// Supply of the ERC-20 if the scenario gives none: a billion tokens of 18 decimals.
+const SUPPLY: U256 = U256::from_limbs([0x9fd0_803c_e800_0000, 0x033b_2e3c, 0, 0]);
+/// Gas limit of a deployment, unless the block's is less.
+const DEPLOY_GAS: Gas = Gas(10_000_000);
+/// Gas limit of handing out tokens. A transfer to a new holder takes about 52,000.
+const HAND_OUT_GAS: Gas = Gas(100_000);
+
+/// How many contracts each account has created so far, over all loads.
+pub(super) type Deployments = BTreeMap<u32, u64>;
+
+/// Plans one load.
+pub(super) struct Planner<'a> {
+    pub(super) call: &'a CallLoad,
+    pub(super) context: &'a Context,
+    pub(super) pool: &'a Pool,
+    pub(super) open: Open<'a>,
+    pub(super) scenario: &'a Scenario,
+}
+
+/// A contract of this load.
+struct Instance {
+    deployer: u32,
+    address: Address,
+    shard: ShardId,
+}
+
+impl Planner<'_> {
+    /// Appends deployments, set-up calls and one call for each moment of `due`.
+    ///
+    /// # Errors
+    /// When the artifact does not fit, or the pinned share cannot be had.
+    pub(super) fn plan(
+        &self,
+        due: &[Duration],
+        deployments: &mut Deployments,
+        transactions: &mut Vec<Planned>,
+    ) -> Result<(), WorkloadError> {
+        let artifact = self.artifact()?;
+        for template in self.call.setup.iter().chain(&self.call.mix) {
+            let signature = template.function.signature();
+            if !artifact.functions.contains(&signature) {
+                return Err(self.misfit(format!("its ABI has no function `{signature}`")));
+            }
+        }
+        let instances = self.instances(deployments);
+        for instance in &instances {
+            transactions.push(self.deployment(&artifact, instance)?);
+        }
+        let (calls, callers) = self.calls(due, &instances)?;
+        if matches!(self.call.contract, Contract::Shipped(_)) {
+            self.hand_out(&instances, &callers, transactions);
+        }
+        self.set_up(&instances, transactions);
+        transactions.extend(calls);
+        Ok(())
+    }
+
+    fn artifact(&self) -> Result<Artifact, WorkloadError> {
+        let json = match &self.call.contract {
+            Contract::Shipped(_) => TOKEN.to_owned(),
+            Contract::File(file) => {
+                let failed = |source| WorkloadError::Read { file: file.written.clone(), source };
+                let mut json = String::new();
+                let content = (self.open)(&file.path).and_then(trace::plain);
+                content
+                    .and_then(|mut content| content.read_to_string(&mut json))
+                    .map_err(failed)?;
+                json
+            }
+        };
+        Artifact::read(&json).map_err(|problem| self.misfit(problem))
+    }
+
+    fn misfit(&self, problem: String) -> WorkloadError {
+        let file = match &self.call.contract {
+            Contract::Shipped(name) => (*name).to_owned(),
+            Contract::File(file) => file.written.clone(),
+        };
+        WorkloadError::Artifact { file, problem }
+    }
+
+    fn instances(&self, deployments: &mut Deployments) -> Vec<Instance> {
+        let instance = |deployer: u32| {
+            let nonce = deployments.entry(deployer).or_default();
+            let address = self.pool.address(deployer).create(*nonce);
+            *nonce += 1;
+            // A contract lives where it is created: at its deployer's home (R-HOME-4).
+            Instance { deployer, address, shard: self.pool.by_shard.home(deployer) }
+        };
+        (0..self.call.instances).map(instance).collect()
+    }
+
+    fn deployment(
+        &self,
+        artifact: &Artifact,
+        instance: &Instance,
+    ) -> Result<Planned, WorkloadError> {
+        let supply = [Argument::Number(SUPPLY)];
+        let arguments = match &self.call.contract {
+            Contract::Shipped(_) if self.call.constructor.is_empty() => &supply[..],
+            _ => &self.call.constructor,
+        };
+        if arguments.len() != artifact.constructor.len() {
+            let types = artifact.constructor.join(",");
+            let found = arguments.len();
+            return Err(self.misfit(format!(
+                "its constructor takes ({types}), but the scenario gives {found} arguments"
+            )));
+        }
+        let mut stream = self.context.stream("constructor");
+        let mut input = artifact.init_code.to_vec();
+        for (argument, kind) in arguments.iter().zip(&artifact.constructor) {
+            if !fits(*argument, kind) {
+                let problem = format!("an argument does not fit its constructor's `{kind}`");
+                return Err(self.misfit(problem));
+            }
+            input.extend(self.word(*argument, instance.deployer, &mut stream));
+        }
+        let gas = Gas(DEPLOY_GAS.0.min(self.scenario.network.gas_limit.0));
+        Ok(Planned {
+            to: None,
+            ..self.planned(Stage::Deploy, Duration::ZERO, instance.deployer, gas, input.into())
+        })
+    }
+
+    /// The ERC-20's deployer gives each caller the same part of the supply, and keeps one.
+    fn hand_out(
+        &self,
+        instances: &[Instance],
+        callers: &[BTreeSet<u32>],
+        transactions: &mut Vec<Planned>,
+    ) {
+        let supply = match self.call.constructor.first() {
+            Some(Argument::Number(supply)) => *supply,
+            _ => SUPPLY,
+        };
+        let transfer = Function {
+            name: "transfer".to_owned(),
+            parameters: vec![Parameter::Address, Parameter::Uint(256)],
+        };
+        for (instance, callers) in instances.iter().zip(callers) {
+            let part = supply / U256::from(callers.len() + 1);
+            for caller in callers.iter().filter(|caller| **caller != instance.deployer) {
+                let mut input = transfer.selector().to_vec();
+                input.extend(self.pool.address(*caller).into_word());
+                input.extend(part.to_be_bytes::<32>());
+                let sender = instance.deployer;
+                let input = input.into();
+                let gas = Gas(HAND_OUT_GAS.0.min(self.scenario.network.gas_limit.0));
+                transactions.push(Planned {
+                    to: Some(instance.address),
+                    ..self.planned(Stage::Prepare, Duration::ZERO, sender, gas, input)
+                });
+            }
+        }
+    }
+
+    fn set_up(&self, instances: &[Instance], transactions: &mut Vec<Planned>) {
+        if self.call.setup.is_empty() {
+            return;
+        }
+        let mut stream = self.context.stream("setup");
+        for account in (0..).zip(&self.pool.users).map(|(index, _)| index) {
+            for instance in instances {
+                for template in &self.call.setup {
+                    let planned = self.call_of(template, account, Duration::ZERO, &mut stream);
+                    let to = Some(instance.address);
+                    transactions.push(Planned { stage: Stage::Prepare, to, ..planned });
+                }
+            }
+        }
+    }
+
+    /// The calls, and for each instance who calls it.
+    fn calls(
+        &self,
+        due: &[Duration],
+        instances: &[Instance],
+    ) -> Result<(Vec<Planned>, Vec<BTreeSet<u32>>), WorkloadError> {
+        let choice = self.choice(instances)?;
+        let mix = Sampler::weighted(self.call.mix.iter().map(|call| u64::from(call.weight)));
+        let mut targets = self.context.stream("targets");
+        let mut arguments = self.context.stream("arguments");
+        let mut callers = vec![BTreeSet::new(); instances.len()];
+        let mut calls = Vec::with_capacity(due.len());
+        for at in due {
+            let (sender, index) = choice.draw(self.pool, &mut targets);
+            let template =
+                mix.draw(&mut targets).and_then(|index| self.call.mix.get(index as usize));
+            let (Some(instance), Some(template)) = (instances.get(index), template) else {
+                continue;
+            };
+            if let Some(callers) = callers.get_mut(index) {
+                callers.insert(sender);
+            }
+            let planned = self.call_of(template, sender, *at, &mut arguments);
+            calls.push(Planned { to: Some(instance.address), ..planned });
+        }
+        Ok((calls, callers))
+    }
+
+    fn choice(&self, instances: &[Instance]) -> Result<Choice, WorkloadError> {
+        let shards = self.scenario.network.shards as usize;
+        let mut by_shard = vec![Vec::new(); shards];
+        for (index, instance) in instances.iter().enumerate() {
+            if let Some(here) = by_shard.get_mut(instance.shard.0 as usize) {
+                here.push(index);
+            }
+        }
+        let share = self.call.cross_shard.map(|share| share.millionths);
+        // Every deployer has an instance on its own shard, so only crossing can be impossible.
+        if share.is_some_and(|share| share > 0) && !self.pool.by_shard.has_strangers() {
+            let problem = "all accounts live on one shard, so no call can cross";
+            return Err(self.context.pinned(problem));
+        }
+        Ok(Choice { share, by_shard, count: instances.len() })
+    }
+
+    fn call_of(
+        &self,
+        template: &CallTemplate,
+        sender: u32,
+        at: Duration,
+        stream: &mut Stream,
+    ) -> Planned {
+        let mut input = template.function.selector().to_vec();
+        for argument in &template.arguments {
+            input.extend(self.word(*argument, sender, stream));
+        }
+        let planned = self.planned(Stage::Run, at, sender, template.gas, input.into());
+        Planned { value: template.value, ..planned }
+    }
+
+    fn word(&self, argument: Argument, sender: u32, stream: &mut Stream) -> [u8; 32] {
+        match argument {
+            Argument::Account => {
+                self.pool.address(self.pool.draw_other(sender, stream)).into_word().0
+            }
+            Argument::Sender => self.pool.address(sender).into_word().0,
+            Argument::Address(address) => address.into_word().0,
+            Argument::Number(number) => number.to_be_bytes(),
+            Argument::Bool(truth) => U256::from(u8::from(truth)).to_be_bytes(),
+            Argument::Word(word) => word.0,
+        }
+    }
+
+    fn planned(&self, stage: Stage, at: Duration, sender: u32, gas: Gas, input: Bytes) -> Planned {
+        Planned {
+            stage,
+            phase: self.context.phase,
+            load: self.context.load,
+            at,
+            sender: UserIndex(sender),
+            to: None,
+            value: Wei::ZERO,
+            gas,
+            input,
+        }
+    }
+}
+
+/// Chooses who calls which instance.
+struct Choice {
+    /// Pinned share of cross-shard calls, in millionths.
+    share: Option<u32>,
+    /// Per shard its instances.
+    by_shard: Vec<Vec<usize>>,
+    count: usize,
+}
+
+impl Choice {
+    /// Draws a sender by popularity and an instance uniformly among those that fit; the sender is
+    /// drawn again until one fits.
+    fn draw(&self, pool: &Pool, stream: &mut Stream) -> (u32, usize) {
+        let Some(share) = self.share else {
+            return (pool.draw(stream), stream.below(self.count as u64) as usize);
+        };
+        let crosses = stream.chance(share);
+        loop {
+            let sender = pool.draw(stream);
+            let home = pool.by_shard.home(sender).0 as usize;
+            let here = self.by_shard.get(home).map(Vec::as_slice).unwrap_or_default();
+            let drawn = if crosses {
+                self.elsewhere(here, stream)
+            } else {
+                here.get(stream.below(here.len() as u64) as usize).copied()
+            };
+            if let Some(instance) = drawn {
+                return (sender, instance);
+            }
+        }
+    }
+
+    /// An instance that is not `here`, which is ascending.
+    fn elsewhere(&self, here: &[usize], stream: &mut Stream) -> Option<usize> {
+        let others = self.count.checked_sub(here.len()).filter(|others| *others > 0)?;
+        let mut instance = stream.below(others as u64) as usize;
+        for own in here {
+            if *own <= instance {
+                instance += 1;
+            }
+        }
+        Some(instance)
+    }
+}
+
+/// Whether a constructor's parameter of this type takes the argument.
+fn fits(argument: Argument, kind: &str) -> bool {
+    match argument {
+        Argument::Account | Argument::Sender | Argument::Address(_) => kind == "address",
+        Argument::Bool(_) => kind == "bool",
+        Argument::Word(_) => kind == "bytes32",
+        Argument::Number(number) => kind
+            .strip_prefix("uint")
+            .and_then(|bits| bits.parse::<usize>().ok())
+            .is_some_and(|bits| number.bit_len() <= bits),
+    }
+}
