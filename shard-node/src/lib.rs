@@ -28,6 +28,6 @@ mod prescribed;
 mod record;
 mod source;
 
-pub use config::{ConfigError, Environment, Prescribed, ShardConfig};
+pub use config::{ConfigError, Environment, Prescribed, ShardConfig, genesis_of, held};
 pub use node::{Job, ShardNode, Timer};
 pub use record::{Admin, BlockExecution, ShardRecord};

@@ -1,4 +1,7 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
 pub mod cli;
+pub mod launch;
+pub mod run;
 pub mod scenario;
+pub mod workload;

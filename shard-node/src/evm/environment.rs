@@ -9,6 +9,7 @@ use cross_shard_msg::Gas;
 use revm::context::{BlockEnv, CfgEnv};
 use revm::context_interface::block::BlobExcessGasAndPrice;
 pub use revm::primitives::hardfork::SpecId;
+use serde::{Deserialize, Serialize};
 
 /// Rules that all blocks of one chain share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct ChainRules {
 }
 
 /// The values of one block that its transactions can observe or are charged by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockEnvironment {
     /// The block's number: the shard's height.
     pub number: u64,

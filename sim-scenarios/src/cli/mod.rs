@@ -5,7 +5,9 @@ mod check;
 mod examples;
 mod exit;
 mod new;
+mod node;
 pub mod terminal;
+mod up;
 
 use clap::{Parser, Subcommand};
 
@@ -31,6 +33,11 @@ enum Command {
     Check(check::Arguments),
     New(new::Arguments),
     Examples(examples::Arguments),
+    Up(up::Arguments),
+    #[command(hide = true)]
+    ShardNode(node::Arguments),
+    #[command(hide = true)]
+    Coordinator(node::Arguments),
 }
 
 /// Parses the program's arguments and does what they say.
@@ -48,6 +55,8 @@ pub fn main() -> Exit {
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),
+        Command::Up(arguments) => up::run(&arguments),
+        Command::ShardNode(arguments) | Command::Coordinator(arguments) => node::run(&arguments),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::terminal::{colour, complain, print};
 use super::Exit;
+use super::terminal::{colour, complain, print};
 use crate::run::Interrupt;
 use crate::run::up::{Up, UpError};
 use crate::scenario::{self, Places, Scenario};
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             complain(&error.to_string());
             return match error {
                 UpError::Launch(_) | UpError::Process(_) => Exit::NetworkDown,
-                UpError::Plan(_) | UpError::Workload(_) | UpError::Directory(_) => Exit::BadInput,
+                UpError::Plan(_) | UpError::Workload(_) | UpError::Directory(..) => Exit::BadInput,
             };
         }
     };

@@ -35,9 +35,7 @@ pub struct NodeFile {
     seed: u64,
     default_link: LinkShape,
     links: Vec<(NodeId, LinkShape)>,
-    message_bytes: u64,
-    window_bytes: u64,
-    inbox_messages: u64,
+    bounds: NetworkBounds,
 }
 
 /// What a process is.
@@ -83,12 +81,7 @@ pub enum NodeFileError {
 impl NodeFile {
     /// The file of one node of a plan.
     #[must_use]
-    pub fn new(
-        plan: &NetworkPlan,
-        process: ProcessPlan,
-        log: PathBuf,
-        log_filter: String,
-    ) -> Self {
+    pub fn new(plan: &NetworkPlan, process: ProcessPlan, log: PathBuf, log_filter: String) -> Self {
         let node = process.node;
         let role = match node {
             NodeId::Shard(shard) => shard_role(plan, shard),
@@ -106,9 +99,7 @@ impl NodeFile {
             seed: plan.seed,
             default_link: plan.links.default,
             links: leaving.map(|((_, to), shape)| (*to, *shape)).collect(),
-            message_bytes: plan.network_bounds.message_bytes as u64,
-            window_bytes: plan.network_bounds.window_bytes,
-            inbox_messages: plan.network_bounds.inbox_messages as u64,
+            bounds: plan.network_bounds,
         }
     }
 
@@ -138,19 +129,13 @@ impl NodeFile {
     #[must_use]
     pub fn network(&self) -> NetworkConfig {
         let node = self.process.node;
-        let mut config =
-            NetworkConfig::new(node, NetworkPlan::transport_seed(self.seed, node).0);
+        let mut config = NetworkConfig::new(node, NetworkPlan::transport_seed(self.seed, node).0);
         config.links = LinkTable {
             default: self.default_link,
             overrides: self.links.iter().map(|(to, shape)| ((node, *to), *shape)).collect(),
         };
         config.seed = self.seed;
-        config.bounds = NetworkBounds {
-            message_bytes: usize::try_from(self.message_bytes).unwrap_or(usize::MAX),
-            window_bytes: self.window_bytes,
-            inbox_messages: usize::try_from(self.inbox_messages).unwrap_or(usize::MAX),
-            ..NetworkBounds::default()
-        };
+        config.bounds = self.bounds;
         config
     }
 
@@ -190,11 +175,8 @@ impl NodeFile {
     /// The machine's configuration, if this is a coordinator.
     #[must_use]
     pub fn coordinator_config(&self, index: ValidatorIndex) -> CoordinatorConfig {
-        CoordinatorConfig {
-            index,
-            key: self.signing_key(),
-            settings: Arc::clone(&self.settings),
-        }
+        let settings = Settings::clone(&self.settings);
+        CoordinatorConfig { index, key: self.signing_key(), settings }
     }
 
     fn signing_key(&self) -> SecretKey {

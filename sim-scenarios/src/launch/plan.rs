@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
 use cross_shard_msg::hash::Preimage;
-use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::{
     Duration, Gas, Gate, NetworkId, NodeId, SecretKey, Settings, ShardId, ShardKeys,
     ValidatorIndex, Wei,
@@ -131,7 +130,9 @@ impl NetworkPlan {
     pub fn nodes(&self) -> Vec<NodeId> {
         let shards = self.settings.shard_ids().map(NodeId::Shard);
         let validators = u32::try_from(self.settings.validators.len()).unwrap_or(u32::MAX);
-        shards.chain((0..validators).map(|index| NodeId::Coordinator(ValidatorIndex(index)))).collect()
+        shards
+            .chain((0..validators).map(|index| NodeId::Coordinator(ValidatorIndex(index))))
+            .collect()
     }
 
     /// Seed of a node's signing key.
@@ -209,21 +210,8 @@ fn settings(
             scenario::Gate::Checkpoint => Gate::Checkpoint,
         },
         verify_signatures: network.signatures == Signatures::Verify,
-        bounds: Bounds {
-            mempool: network.bounds.mempool_transactions,
-            nonce_window: network.bounds.nonce_window,
-            delayed_gas: network.bounds.delayed_gas,
-            buffered: network.bounds.outgoing_receipts,
-            waiting_batches: network.bounds.pending_headers,
-            pending_headers: network.bounds.pending_headers,
-            mempool_time: mempool_time(scenario),
-        },
+        bounds: network.bounds,
     })
-}
-
-/// A transaction may wait for as long as its client would retry it.
-fn mempool_time(scenario: &Scenario) -> Duration {
-    scenario.client.retry_deadline + scenario.client.drain_timeout
 }
 
 fn offset(scenario: &Scenario, shard: u32) -> Duration {
@@ -234,7 +222,8 @@ fn offset(scenario: &Scenario, shard: u32) -> Duration {
             network.block_time.times(u64::from(shard)).divided(u64::from(network.shards))
         }
         BlockPhase::Random => {
-            let drawn = Preimage::new("shardlab/block-phase").u64(scenario.seed).u32(shard).finish();
+            let drawn =
+                Preimage::new("shardlab/block-phase").u64(scenario.seed).u32(shard).finish();
             let [first, ..] = drawn.as_chunks::<8>().0 else { return Duration::ZERO };
             Duration(u64::from_be_bytes(*first).checked_rem(network.block_time.0).unwrap_or(0))
         }
@@ -271,11 +260,16 @@ fn link_table(scenario: &Scenario) -> LinkTable {
 }
 
 fn network_bounds(scenario: &Scenario) -> NetworkBounds {
-    let bounds = &scenario.network.bounds;
+    let transport = &scenario.network.transport;
+    let size = |size: scenario::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
     NetworkBounds {
-        message_bytes: usize::try_from(bounds.frame_bytes.0).unwrap_or(usize::MAX),
-        window_bytes: bounds.unacknowledged_bytes.0,
-        inbox_messages: bounds.inbox_messages as usize,
+        message_bytes: size(transport.message_bytes),
+        queue_messages: transport.queue_messages as usize,
+        queue_bytes: size(transport.queue_bytes),
+        inbox_messages: transport.inbox_messages as usize,
+        inbox_bytes: size(transport.inbox_bytes),
+        window_messages: transport.window_messages,
+        window_bytes: transport.window_bytes.0,
         ..NetworkBounds::default()
     }
 }

@@ -122,7 +122,11 @@ impl Processes {
                 node,
                 records: path("records"),
                 observations: path("observations"),
-                metrics_port: if metrics_port == 0 { 0 } else { metrics_port.saturating_add(index) },
+                metrics_port: if metrics_port == 0 {
+                    0
+                } else {
+                    metrics_port.saturating_add(index)
+                },
                 recovery_workers: matches!(node, NodeId::Shard(_)).then_some(workers),
                 verify_signatures: plan.settings.verify_signatures,
             };

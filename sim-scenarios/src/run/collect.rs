@@ -48,11 +48,8 @@ pub fn collect<'a>(
     plan: &NetworkPlan,
     nodes: impl Iterator<Item = &'a NodeFacts>,
 ) -> Result<Collected, CollectError> {
-    let mut collected = Collected {
-        records: empty_records(plan),
-        observations: BTreeMap::new(),
-        torn: Vec::new(),
-    };
+    let mut collected =
+        Collected { records: empty_records(plan), observations: BTreeMap::new(), torn: Vec::new() };
     for facts in nodes {
         collected.read(facts)?;
     }
@@ -78,9 +75,10 @@ impl Collected {
             let torn = match facts.node {
                 NodeId::Shard(shard) => {
                     let read = read_records::<ShardRecord>(&facts.records)?;
-                    let blocks = read.records.into_iter().map(|record| {
-                        std::sync::Arc::unwrap_or_clone(record.block)
-                    });
+                    let blocks = read
+                        .records
+                        .into_iter()
+                        .map(|record| std::sync::Arc::unwrap_or_clone(record.block));
                     self.records.blocks.insert(shard, blocks.collect());
                     read.torn
                 }

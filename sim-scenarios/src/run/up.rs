@@ -16,7 +16,7 @@ use runtime::process::{Connected, Listening, ProcessError};
 use super::Interrupt;
 use crate::launch::{Death, LaunchError, NetworkPlan, PlanError, Processes};
 use crate::scenario::{Scenario, print_wei};
-use crate::workload::{self, WorkloadError, Workers, Workload, keys};
+use crate::workload::{self, Workers, Workload, WorkloadError, keys};
 
 /// Accounts in the banner; all are in accounts.csv.
 const SHOWN_ACCOUNTS: usize = 10;
@@ -75,8 +75,7 @@ impl Up {
         let mut idle = scenario.clone();
         idle.phases.iter_mut().for_each(|phase| phase.loads.clear());
         let allocation = super::genesis_allocation(&idle);
-        let workload =
-            workload::build(&idle, &allocation, &super::open_file, &Workers::single())?;
+        let workload = workload::build(&idle, &allocation, &super::open_file, &Workers::single())?;
         let plan = NetworkPlan::new(&idle, &workload.genesis, None)?;
         write_accounts(&directory.join("accounts.csv"), &workload, &allocation)?;
         let mut processes = Processes::start(&plan, directory, super::LOG_FILTER, metrics_port)?;
@@ -112,11 +111,8 @@ impl Up {
     #[must_use]
     pub fn banner(&self) -> String {
         let settings = &self.plan.settings;
-        let allocation = Allocation::new(
-            settings.shard_count(),
-            self.plan.base,
-            self.plan.residents.clone(),
-        );
+        let allocation =
+            Allocation::new(settings.shard_count(), self.plan.base, self.plan.residents.clone());
         let mut nodes = table(&["node", "process", "libp2p", "metrics", "log"]);
         for facts in self.processes.facts() {
             nodes.add_row([
@@ -183,7 +179,7 @@ impl Up {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(header.iter().copied());
+    table.load_style(NOTHING).set_header(header.iter().copied());
     table
 }
 
