@@ -154,6 +154,7 @@ impl Bound {
         counters.register(registry);
         let (inbox_sender, inbox) = inbox(config.bounds, &counters);
         let life = new_life();
+        let began = std::time::Instant::now();
         let control = swarm.behaviour().streams.new_control();
 
         let mut links = BTreeMap::new();
@@ -167,15 +168,9 @@ impl Bound {
             if peer.node == config.node {
                 continue;
             }
-            let shape = (config.links.shape(config.node, peer.node), config.seed, config.node);
-            let link = Arc::new(Link::new(
-                peer.node,
-                peer.peer,
-                config.bounds,
-                shape,
-                &counters,
-                inbox_sender.clone(),
-            ));
+            let to = (peer.node, peer.peer);
+            let link = Link::new(&config, to, began, &counters, inbox_sender.clone());
+            let link = Arc::new(link);
             if peer.peer == *swarm.local_peer_id()
                 || routes[0].contains_key(&peer.peer)
                 || links.insert(peer.node, Arc::clone(&link)).is_some()

@@ -24,6 +24,11 @@
 //! [`Bound::connect`] begins when the addresses of all are known. Until then connections wait in
 //! the listening socket.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "shaping, redialling and acknowledgements go by the wall clock"
+)]
+
 mod config;
 mod connections;
 mod counters;

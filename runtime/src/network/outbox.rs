@@ -7,20 +7,20 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cross_shard_msg::NodeId;
 use libp2p::PeerId;
 use libp2p::bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
-use super::config::{NetworkBounds, TrafficClass};
+use super::config::{NetworkBounds, NetworkConfig, TrafficClass};
 use super::counters::{Counters, OutgoingCounters};
 use super::events::{NetworkEvent, RefusalReason};
 use super::frame::FRAME_HEADER_BYTES;
 use super::inbox::InboxSender;
 use super::lock;
-use super::shape::{LinkShape, LinkState, Shaper};
+use super::shape::{LinkState, Shaper};
 
 /// Why a message was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,8 @@ pub(super) struct Lane {
     pub wake: Notify,
     /// Told whenever the queue becomes empty.
     pub drained: Notify,
+    /// When messages leave: at multiples of this time after the beginning.
+    linger: Option<Linger>,
     state: Mutex<LaneState>,
 }
 
@@ -108,8 +110,26 @@ struct LaneState {
     highest_written: u64,
     /// The writer sleeps until it is told of a message.
     writer_waits: bool,
+    /// Something was written since the writer last looked in vain.
+    lively: bool,
     /// Messages refused since the queue became full.
     refused: u64,
+}
+
+/// The moments at which a lingering lane sends.
+#[derive(Clone, Copy, Debug)]
+struct Linger {
+    began: Instant,
+    every: Duration,
+}
+
+impl Linger {
+    /// The first moment at or after `at`.
+    fn next(&self, at: Instant) -> Instant {
+        let every = self.every.as_nanos();
+        let moments = at.saturating_duration_since(self.began).as_nanos().div_ceil(every);
+        self.began + Duration::from_nanos(u64::try_from(moments * every).unwrap_or(u64::MAX))
+    }
 }
 
 #[derive(Debug)]
@@ -122,15 +142,16 @@ struct Queued {
 const BATCH_BYTES: usize = 64 << 10;
 
 impl Link {
+    /// The link to `to`. All links of a node have the same `began`.
     pub(super) fn new(
-        to: NodeId,
-        peer: PeerId,
-        bounds: NetworkBounds,
-        shape: (LinkShape, u64, NodeId),
+        config: &NetworkConfig,
+        (to, peer): (NodeId, PeerId),
+        began: Instant,
         counters: &Counters,
         inbox: InboxSender,
     ) -> Self {
-        let (shape, seed, from) = shape;
+        let shape = config.links.shape(config.node, to);
+        let shaper = || Mutex::new(Shaper::new(shape, config.seed, config.node, to));
         Self {
             to,
             peer,
@@ -138,6 +159,8 @@ impl Link {
                 counters: counters.outgoing(to, class),
                 wake: Notify::new(),
                 drained: Notify::new(),
+                linger: Some(Linger { began, every: config.linger[class.index()] })
+                    .filter(|linger| !linger.every.is_zero()),
                 state: Mutex::new(LaneState {
                     messages: VecDeque::new(),
                     bytes: 0,
@@ -146,12 +169,13 @@ impl Link {
                     flying_bytes: 0,
                     highest_written: 0,
                     writer_waits: false,
+                    lively: false,
                     refused: 0,
                 }),
             }),
             connected: watch::Sender::new(false),
-            bounds,
-            shaper: (!shape.is_open()).then(|| Mutex::new(Shaper::new(shape, seed, from, to))),
+            bounds: config.bounds,
+            shaper: (!shape.is_open()).then(shaper),
             blocked: AtomicBool::new(false),
             life: AtomicU64::new(0),
             inbox,
@@ -180,11 +204,8 @@ impl Link {
             return Err(SendError::QueueFull { to: self.to, class });
         }
         let ended = std::mem::take(&mut state.refused);
-        let release = self.shaper.as_ref().map(|shaper| {
-            // The lane stays locked, so that release times have the order of the queue.
-            let size = bytes.len() + FRAME_HEADER_BYTES;
-            lock(shaper).release(Instant::now(), class, size)
-        });
+        // The lane stays locked, so that release times have the order of the queue.
+        let release = self.release(lane, class, bytes.len());
         state.bytes = held;
         state.messages.push_back(Queued { bytes, release });
         lane.gauge(&state);
@@ -197,6 +218,18 @@ impl Link {
             self.inbox.event(NetworkEvent::OverflowEnded { to: self.to, class, refused: ended });
         }
         Ok(())
+    }
+
+    /// When a message leaves that is sent now; `None` for at once.
+    fn release(&self, lane: &Lane, class: TrafficClass, bytes: usize) -> Option<Instant> {
+        if self.shaper.is_none() && lane.linger.is_none() {
+            return None;
+        }
+        let mut at = Instant::now();
+        if let Some(shaper) = &self.shaper {
+            at = lock(shaper).release(at, class, bytes + FRAME_HEADER_BYTES);
+        }
+        Some(lane.linger.map_or(at, |linger| linger.next(at)))
     }
 
     /// Takes what may be written now into `batch`, which must be empty, and marks it as in flight.
@@ -212,11 +245,19 @@ impl Link {
         let lane = &self.lanes[class.index()];
         let mut guard = lock(&lane.state);
         let state = &mut *guard;
-        let now = self.shaper.as_ref().map(|_| Instant::now());
+        let now = state.messages.get(state.flying).and_then(|m| m.release).map(|_| Instant::now());
         let mut taken = 0;
         let mut fresh = (0, 0);
         let next = loop {
             let Some(message) = state.messages.get(state.flying) else {
+                if batch.is_empty()
+                    && std::mem::take(&mut state.lively)
+                    && let Some(linger) = lane.linger
+                {
+                    // Where there was a message there will be more: looking again at the next
+                    // moment is cheaper than being woken to wait for it.
+                    break Next::Sleep(linger.next(Instant::now()));
+                }
                 state.writer_waits = batch.is_empty();
                 break Next::Idle;
             };
@@ -241,6 +282,7 @@ impl Link {
             state.flying += 1;
             state.flying_bytes = flying_bytes;
         };
+        state.lively |= !batch.is_empty();
         drop(guard);
         if batch.is_empty() {
             return next;
