@@ -1,0 +1,569 @@
+//! A few shards and a committee of one validator under virtual time, for tests of the node.
+//!
+//! At every block the books of all shards together are checked to the wei.
+
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloy_consensus::{Signed, TxEnvelope, TxLegacy};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
+use consensus::vote::Kind;
+use consensus::{Certificate as Quorum, Committee, Domain, FinalizationCertificate, Keyring, Vote};
+use cross_shard_msg::checkpoint::genesis_digest;
+use cross_shard_msg::settings::Bounds;
+use cross_shard_msg::*;
+use partitioning::{Allocation, Base, OUTBOX, Residents};
+use shard_node::evm::outbox_code;
+use shard_node::{Environment, ShardConfig, ShardNode, ShardRecord, Timer, config};
+use state::GenesisAccount;
+
+pub const ETHER: u64 = 1_000_000_000_000_000_000;
+pub const BASE_FEE: u64 = 10;
+pub const PRICE: u64 = 12;
+const LINK: Duration = Duration::from_millis(5);
+const DISK: Duration = Duration::from_millis(1);
+
+type Filter = Box<dyn FnMut(NodeId, NodeId, &Message) -> u32>;
+
+/// What a test may change of a network.
+pub struct Options {
+    pub shards: u32,
+    pub gate: Gate,
+    pub gas_limit: Gas,
+    pub bounds: Bounds,
+    pub accounts: Vec<(Address, GenesisAccount)>,
+}
+
+impl Options {
+    pub fn new(shards: u32, gate: Gate) -> Self {
+        Self {
+            shards,
+            gate,
+            gas_limit: Gas(30_000_000),
+            bounds: Bounds {
+                mempool: 10_000,
+                nonce_window: 64,
+                delayed_gas: Gas(100_000_000),
+                buffered: 1_000,
+                waiting_batches: 64,
+                pending_headers: 256,
+                mempool_time: Duration::from_secs(60),
+            },
+            accounts: Vec::new(),
+        }
+    }
+
+    pub fn vault(mut self, address: Address) -> Self {
+        let code = artifact("Vault", "deployedBytecode");
+        self.accounts.push((address, GenesisAccount { nonce: 1, code, ..Default::default() }));
+        self
+    }
+}
+
+enum Delivery {
+    Message { from: NodeId, message: Message },
+    Durable(WriteId),
+    Timer(Timer),
+}
+
+/// The network.
+pub struct World {
+    pub now: Timestamp,
+    pub settings: Arc<Settings>,
+    pub nodes: Vec<ShardNode>,
+    pub blocks: Vec<Vec<Arc<Block>>>,
+    pub events: Vec<(ShardId, Event)>,
+    pub admissions: BTreeMap<B256, Result<(), Refusal>>,
+    pub notices: Vec<BlockNotice>,
+    pub sent: Vec<(NodeId, NodeId, Message)>,
+    /// How many copies of a message are delivered.
+    pub filter: Filter,
+    /// Writes of this shard do not become durable.
+    pub stuck_disk: Option<ShardId>,
+    pub stuck: Vec<WriteId>,
+    queue: BTreeMap<(Timestamp, u64), (usize, Delivery)>,
+    timers: BTreeMap<(usize, Timer), (Timestamp, u64)>,
+    sequence: u64,
+    next_checkpoint: Timestamp,
+    committee: TestCommittee,
+}
+
+struct TestCommittee {
+    keys: Keyring,
+    headers: Vec<Vec<SignedHeader>>,
+    crosslinked: Vec<usize>,
+    parent: B256,
+    number: CheckpointNumber,
+    placed: Vec<Address>,
+    finalized: Vec<FinalizedCheckpoint>,
+}
+
+impl World {
+    pub fn new(options: Options) -> Self {
+        let Options { shards, gate, gas_limit, bounds, mut accounts } = options;
+        let key = |index: u32| SecretKey::from_seed(&B256::with_last_byte(1 + index as u8));
+        let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
+        for shard in 0..shards {
+            for index in 0..40 {
+                let balance = U256::from(ETHER);
+                accounts.push((
+                    user(shards, shard, index),
+                    GenesisAccount { balance, ..Default::default() },
+                ));
+            }
+        }
+        accounts
+            .push((OUTBOX, GenesisAccount { nonce: 1, code: outbox_code(), ..Default::default() }));
+        let residents = Residents::standard(shards);
+        let allocation = Allocation::new(shards, Base::Hash, residents.clone());
+        let genesis: Vec<_> = (0..shards)
+            .map(|shard| config::genesis_of(ShardId(shard), &allocation, &accounts))
+            .collect();
+        let settings = Settings {
+            network: NetworkId::default(),
+            chain_id: 1_337,
+            shards: (0..shards).map(|shard| ShardKeys::single(key(shard).public())).collect(),
+            validators: vec![validator.public()],
+            genesis_held: genesis.iter().map(|accounts| config::held(accounts)).collect(),
+            block_time: Duration::from_millis(100),
+            block_offset: (0..shards).map(|s| Duration::from_millis(u64::from(10 * s))).collect(),
+            checkpoint_every: Duration::from_millis(300),
+            gas_limit,
+            base_fee: BASE_FEE,
+            base_fee_moves: false,
+            genesis_time: 1_700_000_000,
+            gate,
+            verify_signatures: false,
+            bounds,
+        };
+        let settings = Arc::new(settings.with_network_id(&B256::repeat_byte(7)));
+        let nodes = genesis.into_iter().zip(0..).map(|(genesis, shard)| {
+            let settings = settings.clone();
+            ShardNode::new(ShardConfig {
+                shard: ShardId(shard),
+                key: key(shard),
+                settings,
+                base: Base::Hash,
+                residents: residents.clone(),
+                environment: Environment::Lab,
+                genesis,
+            })
+            .unwrap()
+        });
+        let domain =
+            Domain { network: settings.network, incarnation: Incarnation(0), epoch: Epoch::ZERO };
+        let committee = Committee::new(domain, &settings.validators).unwrap();
+        let mut world = Self {
+            now: Timestamp::ZERO,
+            nodes: nodes.collect(),
+            blocks: vec![Vec::new(); shards as usize],
+            events: Vec::new(),
+            admissions: BTreeMap::new(),
+            notices: Vec::new(),
+            sent: Vec::new(),
+            filter: Box::new(|_, _, _| 1),
+            stuck_disk: None,
+            stuck: Vec::new(),
+            queue: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            sequence: 0,
+            next_checkpoint: Timestamp::ZERO + settings.checkpoint_every,
+            committee: TestCommittee {
+                keys: Keyring::new(committee, validator).unwrap(),
+                headers: vec![Vec::new(); shards as usize],
+                crosslinked: vec![0; shards as usize],
+                parent: genesis_digest(&settings.network),
+                number: CheckpointNumber::ZERO,
+                placed: Vec::new(),
+                finalized: Vec::new(),
+            },
+            settings,
+        };
+        for shard in 0..shards as usize {
+            world.handle(shard, Input::Start);
+        }
+        world
+    }
+
+    /// Runs for a span of virtual time.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let checkpoint = self.next_checkpoint;
+            let next = self.queue.first_key_value().map(|(key, _)| key.0);
+            match next {
+                Some(at) if at <= end && at <= checkpoint => {
+                    let Some(((at, sequence), (shard, delivery))) = self.queue.pop_first() else {
+                        return;
+                    };
+                    self.now = at;
+                    self.deliver(shard, sequence, delivery);
+                }
+                _ if checkpoint <= end => {
+                    self.now = checkpoint;
+                    self.next_checkpoint = checkpoint + self.settings.checkpoint_every;
+                    self.finalize();
+                }
+                _ => {
+                    self.now = end;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub fn millis(&mut self, millis: u64) {
+        self.run(Duration::from_millis(millis));
+    }
+
+    pub fn submit(&mut self, transaction: Recovered) -> TransactionKey {
+        let key = transaction.transaction().key();
+        let sender = transaction.sender();
+        let shard = Base::Hash.home(&sender, self.settings.shard_count());
+        self.handle(shard.0 as usize, Input::Submit(transaction));
+        key
+    }
+
+    pub fn handle(&mut self, shard: usize, input: Input<ShardNode>) {
+        let mut effects = Effects::new();
+        self.nodes[shard].handle(self.now, input, &mut effects);
+        let me = NodeId::Shard(ShardId(shard as u32));
+        let effects: Vec<_> = effects.drain().collect();
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } => self.send(me, to, message),
+                Effect::Broadcast { to, message } => {
+                    assert_eq!(to, Audience::Coordinators);
+                    self.send(me, NodeId::Coordinator(ValidatorIndex(0)), message);
+                }
+                Effect::SetTimer { timer, at } => {
+                    let at = at.max(self.now);
+                    if let Some(old) = self.timers.remove(&(shard, timer)) {
+                        self.queue.remove(&old);
+                    }
+                    let slot = self.enqueue(at, shard, Delivery::Timer(timer));
+                    self.timers.insert((shard, timer), slot);
+                }
+                Effect::CancelTimer(timer) => {
+                    if let Some(old) = self.timers.remove(&(shard, timer)) {
+                        self.queue.remove(&old);
+                    }
+                }
+                Effect::Persist { id, record } => self.persist(shard, id, &record),
+                Effect::Executed(executed) => self.blocks[shard].push(executed.block.clone()),
+                Effect::Observe(event) => self.events.push((ShardId(shard as u32), event)),
+                Effect::Busy(_) => {}
+                Effect::Compute(..) => unreachable!("a shard computes nothing"),
+            }
+        }
+    }
+
+    pub fn send(&mut self, from: NodeId, to: NodeId, message: Message) {
+        self.sent.push((from, to, message.clone()));
+        let copies = (self.filter)(from, to, &message);
+        for _ in 0..copies {
+            match to {
+                NodeId::Shard(shard) => {
+                    let message = message.clone();
+                    self.enqueue(
+                        self.now + LINK,
+                        shard.0 as usize,
+                        Delivery::Message { from, message },
+                    );
+                }
+                NodeId::Coordinator(_) => self.coordinate(from, message.clone()),
+                NodeId::Client => match message.clone() {
+                    Message::Admissions(admissions) => {
+                        self.admissions.extend(admissions.iter().map(|a| (a.hash, a.outcome)));
+                    }
+                    Message::Included(notice) => self.notices.push(Arc::unwrap_or_clone(notice)),
+                    other => panic!("no message for a client: {other:?}"),
+                },
+            }
+        }
+    }
+
+    pub fn balance(&self, shard: u32, address: Address) -> U256 {
+        self.nodes[shard as usize].state().account(&address).map_or(U256::ZERO, |a| a.balance)
+    }
+
+    pub fn slot(&self, shard: u32, address: Address, slot: u64) -> U256 {
+        self.nodes[shard as usize].state().storage(&address, U256::from(slot))
+    }
+
+    /// All legs of a transaction: shard, height, leg.
+    pub fn legs(&self, key: TransactionKey) -> Vec<(u32, u64, Leg)> {
+        let mut legs = Vec::new();
+        for (blocks, shard) in self.blocks.iter().zip(0..) {
+            for block in blocks {
+                let own = block.legs.iter().filter(|leg| leg.key == key);
+                legs.extend(own.map(|leg| (shard, block.header.height.0, leg.clone())));
+            }
+        }
+        legs
+    }
+
+    /// Whether as many receipt legs were executed as all legs caused.
+    pub fn is_settled(&self, key: TransactionKey) -> bool {
+        let legs = self.legs(key);
+        let caused: u32 = legs.iter().map(|(_, _, leg)| leg.caused).sum();
+        let receipts =
+            legs.iter().filter(|(_, _, leg)| matches!(leg.cause, Cause::Receipt { .. })).count();
+        legs.len() > receipts && receipts as u32 == caused
+    }
+
+    pub fn dropped(&self, shard: u32, reason: DropReason) -> usize {
+        let wanted = (ShardId(shard), Event::Dropped { reason });
+        self.events.iter().filter(|event| **event == wanted).count()
+    }
+
+    pub fn batches(&self) -> Vec<Arc<ReceiptBatch>> {
+        let batches = self.sent.iter().filter_map(|(_, _, message)| match message {
+            Message::Batch(batch) => Some(batch.clone()),
+            _ => None,
+        });
+        batches.collect()
+    }
+
+    /// Lets stuck writes of a shard become durable.
+    pub fn unstick(&mut self) {
+        let Some(shard) = self.stuck_disk.take() else { return };
+        for id in std::mem::take(&mut self.stuck) {
+            self.enqueue(self.now, shard.0 as usize, Delivery::Durable(id));
+        }
+    }
+
+    fn deliver(&mut self, shard: usize, sequence: u64, delivery: Delivery) {
+        match delivery {
+            Delivery::Message { from, message } => {
+                let bytes = codec::encode(&message).unwrap();
+                let message = codec::decode(&bytes).unwrap();
+                self.handle(shard, Input::Message { from, message });
+            }
+            Delivery::Durable(id) => self.handle(shard, Input::Durable(id)),
+            Delivery::Timer(timer) => {
+                let set = self.timers.remove(&(shard, timer));
+                assert_eq!(set, Some((self.now, sequence)));
+                self.handle(shard, Input::Timer(timer));
+            }
+        }
+    }
+
+    fn enqueue(&mut self, at: Timestamp, shard: usize, delivery: Delivery) -> (Timestamp, u64) {
+        self.sequence += 1;
+        self.queue.insert((at, self.sequence), (shard, delivery));
+        (at, self.sequence)
+    }
+
+    fn persist(&mut self, shard: usize, id: WriteId, record: &ShardRecord) {
+        let bytes = codec::encode_record(record).unwrap();
+        assert_eq!(codec::decode_record::<ShardRecord>(&bytes).unwrap(), *record);
+        self.check_books();
+        if self.stuck_disk == Some(ShardId(shard as u32)) {
+            self.stuck.push(id);
+        } else {
+            self.enqueue(self.now + DISK, shard, Delivery::Durable(id));
+        }
+    }
+
+    /// genesis = held + in flight + burnt over the newest headers of all shards.
+    fn check_books(&self) {
+        let mut have = U256::ZERO;
+        let mut expected = U256::ZERO;
+        for (node, genesis) in self.nodes.iter().zip(&self.settings.genesis_held) {
+            let Some(tip) = node.tip() else {
+                have += *genesis;
+                expected += *genesis;
+                continue;
+            };
+            assert!(tip.ledger.balances(*genesis));
+            have += tip.ledger.held + tip.ledger.burnt;
+            expected += *genesis + tip.ledger.minted;
+            for sent in &tip.sent {
+                let destination = self.nodes[sent.destination.0 as usize].tip();
+                let mark = destination.and_then(|tip| tip.watermark(node.tip().unwrap().shard));
+                have += sent.value - mark.map_or(U256::ZERO, |mark| mark.value);
+            }
+        }
+        assert_eq!(have, expected, "value is conserved over all shards");
+    }
+
+    fn coordinate(&mut self, from: NodeId, message: Message) {
+        match message {
+            Message::Headers(headers) => {
+                for header in headers.iter() {
+                    let chain = &mut self.committee.headers[header.shard.0 as usize];
+                    if header.height.0 == chain.len() as u64 + 1 {
+                        let keys = &self.settings.shards[header.shard.0 as usize];
+                        assert!(header.verify(&self.settings.network, keys));
+                        chain.push(header.clone());
+                    }
+                }
+            }
+            Message::PullCheckpoints { from: first } => {
+                let finalized = self.committee.finalized.clone();
+                for checkpoint in finalized.into_iter().skip(first.0 as usize - 1) {
+                    self.send(
+                        NodeId::Coordinator(ValidatorIndex(0)),
+                        from,
+                        Message::Finalized(checkpoint),
+                    );
+                }
+            }
+            other => panic!("no message for a coordinator: {other:?}"),
+        }
+    }
+
+    /// Finalizes a checkpoint over as much as the watermarks allow.
+    fn finalize(&mut self) {
+        let checkpoint = self.committee.propose(self.now);
+        let Some(checkpoint) = checkpoint else { return };
+        let finalized = self.committee.certify(checkpoint);
+        for shard in 0..self.nodes.len() as u32 {
+            self.send(
+                NodeId::Coordinator(ValidatorIndex(0)),
+                NodeId::Shard(ShardId(shard)),
+                Message::Finalized(finalized.clone()),
+            );
+        }
+    }
+}
+
+impl TestCommittee {
+    fn propose(&mut self, now: Timestamp) -> Option<Checkpoint> {
+        let mut cut: Vec<usize> = self.headers.iter().map(Vec::len).collect();
+        loop {
+            let mut lowered = false;
+            for shard in 0..cut.len() {
+                let exceeds = |tip: &SignedHeader| {
+                    let mut marks = tip.watermarks.iter();
+                    marks.any(|mark| mark.height.0 > cut[mark.source.0 as usize] as u64)
+                };
+                if cut[shard] > self.crosslinked[shard]
+                    && exceeds(&self.headers[shard][cut[shard] - 1])
+                {
+                    cut[shard] -= 1;
+                    lowered = true;
+                }
+            }
+            if !lowered {
+                break;
+            }
+        }
+        let mut crosslinks = Vec::new();
+        let mut placements = Vec::new();
+        for (shard, headers) in self.headers.iter().enumerate() {
+            let taken = &headers[self.crosslinked[shard]..cut[shard]];
+            let Some(tip) = taken.last() else { continue };
+            for mark in taken.iter().flat_map(|header| &header.watermarks) {
+                let source = &self.headers[mark.source.0 as usize][mark.height.0 as usize - 1];
+                assert_eq!(source.hash(), mark.header);
+                let sent = source.sent_to(ShardId(shard as u32)).unwrap();
+                assert_eq!((sent.sequence, sent.value), (mark.sequence, mark.value), "R-LED-3");
+            }
+            crosslinks.push(Crosslink {
+                shard: ShardId(shard as u32),
+                first: taken[0].height,
+                headers: taken.iter().map(SignedHeader::hash).collect(),
+                congestion: tip.congestion,
+            });
+            for address in taken.iter().flat_map(|header| &header.placements) {
+                if !self.placed.contains(address) {
+                    self.placed.push(*address);
+                    placements.push(Placement { address: *address, shard: ShardId(shard as u32) });
+                }
+            }
+        }
+        if crosslinks.is_empty() {
+            return None;
+        }
+        self.crosslinked = cut;
+        self.number = self.number.next();
+        let checkpoint = Checkpoint {
+            number: self.number,
+            parent: self.parent,
+            timestamp: now,
+            epoch: Epoch::ZERO,
+            crosslinks,
+            placements,
+        };
+        self.parent = checkpoint.digest();
+        Some(checkpoint)
+    }
+
+    fn certify(&mut self, checkpoint: Checkpoint) -> FinalizedCheckpoint {
+        let digest = checkpoint.digest();
+        let view = View(checkpoint.number.0);
+        let vote = Vote::sign(&self.keys, view, Kind::Finalize, digest);
+        let quorum = Quorum {
+            epoch: Epoch::ZERO,
+            view,
+            kind: Kind::Finalize,
+            digest,
+            signatures: vec![(vote.validator, vote.signature)],
+        };
+        let certificate = FinalizationCertificate::new(quorum).unwrap();
+        let certificate = codec::encode(&certificate).unwrap().into();
+        let finalized = FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate };
+        self.finalized.push(finalized.clone());
+        finalized
+    }
+}
+
+/// An account whose base home is `shard` of `shards`.
+pub fn user(shards: u32, shard: u32, index: u32) -> Address {
+    let mut bytes = [0x11; 20];
+    bytes[16..].copy_from_slice(&((index + 1) * shards + shard).to_be_bytes());
+    Address::from(bytes)
+}
+
+/// A legacy transaction of `sender` at [`PRICE`].
+pub fn transaction(
+    sender: Address,
+    nonce: u64,
+    to: Option<Address>,
+    value: u64,
+    gas_limit: u64,
+    input: Bytes,
+) -> Recovered {
+    let tx = TxLegacy {
+        chain_id: Some(1_337),
+        nonce,
+        gas_price: u128::from(PRICE),
+        gas_limit,
+        to: to.map_or(TxKind::Create, TxKind::Call),
+        value: U256::from(value),
+        input,
+    };
+    // Senders are assumed here; the signature only makes hashes differ.
+    let signature = Signature::new(U256::from_be_slice(sender.as_slice()), U256::from(1), false);
+    let envelope = TxEnvelope::Legacy(Signed::new_unhashed(tx, signature));
+    Recovered::assumed(Transaction::signed(envelope), sender)
+}
+
+pub fn transfer(sender: Address, nonce: u64, to: Address, value: u64) -> Recovered {
+    transaction(sender, nonce, Some(to), value, 21_000, Bytes::new())
+}
+
+/// Call data: a function by its signature, arguments as words.
+pub fn calldata(function: &str, words: &[U256]) -> Bytes {
+    let mut data = keccak256(function)[..4].to_vec();
+    for word in words {
+        data.extend_from_slice(&word.to_be_bytes::<32>());
+    }
+    data.into()
+}
+
+pub fn word(address: Address) -> U256 {
+    U256::from_be_slice(address.as_slice())
+}
+
+/// Bytes of a contract's artifact.
+pub fn artifact(contract: &str, field: &str) -> Bytes {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contracts/artifacts/").to_owned();
+    let text = std::fs::read_to_string(path + contract + ".json").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json[field].as_str().unwrap().parse().unwrap()
+}
