@@ -1,4 +1,4 @@
-//! A call that arrived from another shard (R-RELAY-1 ff.).
+//! A call that arrived from another shard (R-EXE-4 to R-EXE-7).
 
 use alloy_primitives::{TxKind, U256};
 use cross_shard_msg::{Call, Gas, Wei};

@@ -153,8 +153,9 @@ impl<'a> ShardDatabase<'a> {
                 continue;
             }
             let info = account.info;
-            let old_code_hash = self.state.account(&address).map(|old| old.code_hash);
-            let code = if old_code_hash == Some(info.code_hash) { None } else { info.code };
+            let code = info.code.filter(|code| !code.is_empty());
+            let old = code.as_ref().and_then(|_| self.state.account(&address));
+            let is_new = old.is_none_or(|old| old.code_hash != info.code_hash);
             changes.push(AccountChange {
                 address,
                 info: Some(Account {
@@ -162,7 +163,7 @@ impl<'a> ShardDatabase<'a> {
                     balance: info.balance,
                     code_hash: info.code_hash,
                 }),
-                code: code.filter(|code| !code.is_empty()).map(|code| code.original_bytes()),
+                code: code.filter(|_| is_new).map(|code| code.original_bytes()),
                 storage_cleared: created,
                 storage,
             });

@@ -1,4 +1,4 @@
-//! Which accounts the executor may open.
+//! Which accounts the executor may open (R-EXE-2).
 
 use alloy_primitives::Address;
 

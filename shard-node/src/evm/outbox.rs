@@ -1,4 +1,4 @@
-//! `Outbox`: how a contract sends to another shard (contracts/src/Outbox.sol).
+//! `Outbox`: how a contract sends to another shard (contracts/src/Outbox.sol, R-EXE-8).
 //!
 //! The contract lives at [`OUTBOX`] on every shard. Its `Sent` events are calls to be released; the
 //! executor reads them from the logs of a successful execution and takes what they carry out of

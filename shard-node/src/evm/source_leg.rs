@@ -1,4 +1,4 @@
-//! The first leg of a transaction whose recipient lives on another shard (R-RELAY-1 ff.).
+//! The first leg of a transaction whose recipient lives on another shard (R-EXE-3).
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::U256;

@@ -1,4 +1,4 @@
-//! A user's transaction whose recipient lives here, or that creates a contract (R-EXEC-1 ff.).
+//! A user's transaction whose recipient lives here, or that creates a contract (R-EXE-1, R-EXE-2).
 
 use alloy_consensus::{Transaction as _, TxEnvelope, Typed2718 as _};
 use alloy_primitives::{Address, Log, U256};

@@ -2,7 +2,7 @@
 //!
 //! Two accounts without code, no input, no access list: the EVM would do nothing but move value.
 //! Doing that natively is an order of magnitude faster and must equal revm bit for bit, which
-//! `tests/transfers.rs` checks against revm itself.
+//! `tests/equals_revm.rs` checks against revm itself.
 
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::Address;

@@ -1,5 +1,5 @@
 //! What must hold before a transaction is executed: the checks of revm, in revm's order, without
-//! building anything of revm's. `tests/refusals` compares the two.
+//! building anything of revm's. `tests/equals_revm.rs` compares the two.
 
 use alloy_consensus::{Transaction as _, TxEnvelope, Typed2718 as _};
 use alloy_primitives::{Address, B256, U256};
