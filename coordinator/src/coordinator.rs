@@ -127,6 +127,7 @@ impl Coordinator {
         let records = records.into_iter().map(|record| {
             if let CoordinatorRecord::Finalized(run) = &record {
                 extend(&mut finality, &mut pool, run);
+                finality.keep(record.checkpoints());
             }
             Record::from(record)
         });

@@ -14,7 +14,7 @@ use crate::state::{CheckpointState, Previous};
 
 /// Most headers that one proposal takes in, over all shards.
 pub const MAX_PROPOSAL_HEADERS: usize = 16_384;
-/// Most bytes that the headers of one proposal take when encoded. Leaves a quarter of the largest
+/// Most bytes that the headers of one proposal take when encoded, by [`cost`]. Leaves a quarter of the largest
 /// message to the checkpoint itself and to the agreement.
 pub const MAX_PROPOSAL_BYTES: usize = 12 << 20;
 /// Largest header in bytes, certificate included: room for a thousand shards and all placements
@@ -89,11 +89,17 @@ pub fn lower(taken: &mut [usize], dependencies: &[Vec<Dependency>]) {
 #[must_use]
 pub fn encoded_bytes(signed: &SignedHeader) -> usize {
     // Fixed-width fields and lengths; then per item of each list.
-    1_024
-        + 160 * signed.watermarks.len()
-        + 80 * signed.sent.len()
-        + 32 * signed.placements.len()
-        + 96 * signed.certificate.signatures.len()
+    576 + 104 * signed.watermarks.len()
+        + 56 * signed.sent.len()
+        + 28 * signed.placements.len()
+        + 80 * signed.certificate.signatures.len()
+}
+
+/// Upper bound of what a header adds to a proposal, in bytes: besides itself, the checkpoint names
+/// its hash and its placements.
+#[must_use]
+pub fn cost(signed: &SignedHeader) -> usize {
+    encoded_bytes(signed) + 128 + 40 * signed.placements.len()
 }
 
 /// The headers of one shard above `parent` that obey all rules of their own.
@@ -134,7 +140,7 @@ fn within_bounds(chains: &mut [Vec<SignedHeader>], number: CheckpointNumber) {
                 open[shard] = false;
                 continue;
             };
-            let size = encoded_bytes(header);
+            let size = cost(header);
             if headers < MAX_PROPOSAL_HEADERS && bytes + size <= MAX_PROPOSAL_BYTES {
                 headers += 1;
                 bytes += size;

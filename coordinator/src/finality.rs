@@ -98,10 +98,6 @@ impl Finality {
         let number = self.tip.number();
         self.states.retain(|_, state| state.number() > number);
         self.remember(Arc::clone(&self.tip));
-        self.checkpoints.extend(finalized_checkpoints(run));
-        while self.checkpoints.len() > MAX_KEPT_CHECKPOINTS {
-            self.checkpoints.pop_front();
-        }
         let bytes = run_bytes(run);
         self.run_bytes += bytes;
         self.runs.push_back((bytes, run.clone()));
@@ -116,9 +112,19 @@ impl Finality {
         self.waiting.insert(write, finalized_checkpoints(run));
     }
 
-    /// What goes out now that a write is durable.
+    /// Keeps what has become durable with a write, and returns what goes out now.
     pub fn release(&mut self, write: WriteId) -> Vec<FinalizedCheckpoint> {
-        self.waiting.remove(&write).unwrap_or_default()
+        let released = self.waiting.remove(&write).unwrap_or_default();
+        self.keep(released.iter().cloned());
+        released
+    }
+
+    /// Keeps durable checkpoints, which follow those that are kept already.
+    pub fn keep(&mut self, checkpoints: impl IntoIterator<Item = FinalizedCheckpoint>) {
+        self.checkpoints.extend(checkpoints);
+        while self.checkpoints.len() > MAX_KEPT_CHECKPOINTS {
+            self.checkpoints.pop_front();
+        }
     }
 
     /// Kept checkpoints from a number on, as many as one request is answered with. Empty when the

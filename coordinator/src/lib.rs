@@ -9,7 +9,7 @@
 //! Rules R-HDR-1 to R-HDR-6, R-LED-1 to R-LED-3 and R-CKPT-1 to R-CKPT-9 of docs/protocol.md.
 
 pub mod config;
-pub mod coordinator;
+mod coordinator;
 pub mod cut;
 pub mod finality;
 pub mod headers;
@@ -22,7 +22,7 @@ pub mod state;
 pub mod value;
 
 pub use config::{ConfigError, CoordinatorConfig};
-pub use coordinator::{Coordinator, CoordinatorTimer};
+pub use coordinator::{Coordinator, CoordinatorTimer, MAX_EVIDENCE};
 pub use record::CoordinatorRecord;
 pub use rules::{Rule, Violation};
 pub use state::CheckpointState;
