@@ -1,27 +1,27 @@
 //! The machine: what arrives goes to the header pool or to the agreement; what the agreement asks
 //! for is built, checked, made durable and sent (rules R-CORE-1 to R-CORE-6).
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes};
 use consensus::{
-    Dropped, Evidence, Finalized, Keyring, Message as Agreement, Output, Record, Response, Signer,
-    Simplex, Tip, Verdict, Verifier,
+    Dropped, Evidence, Finalized, Keyring, Message as Agreement, Output, Record, Response, Simplex,
+    Tip, Verdict,
 };
 use cross_shard_msg::codec::{self, CodecError};
 use cross_shard_msg::message::MAX_MESSAGE_ITEMS;
 use cross_shard_msg::{
     Audience, CheckpointNumber, DropReason, Effect, Effects, Event, FinalizedCheckpoint, Input,
-    Machine, Message, NodeId, NodeSignature, Settings, ShardId, SignedHeader, Timestamp,
-    ValidatorIndex, View, Work, WriteId,
+    Machine, Message, NodeId, Settings, ShardId, SignedHeader, Timestamp, ValidatorIndex, View,
+    Work, WriteId,
 };
 
 use crate::config::{ConfigError, CoordinatorConfig, agreement, pull_every};
 use crate::finality::Finality;
 use crate::headers::HeaderPool;
+use crate::keys::CountingKeys;
 use crate::proposal::{build, validate};
 use crate::pull::Puller;
 use crate::record::CoordinatorRecord;
@@ -314,8 +314,7 @@ impl Coordinator {
         let keys = CountingKeys::new(&self.keyring);
         let mut new = Vec::new();
         self.simplex.handle(&keys, now, input, &mut new);
-        self.work.verifications += keys.verifications.get();
-        self.work.signatures += keys.signatures.get();
+        keys.charge(&mut self.work);
         for output in &new {
             if let Output::Finalized(run) = output {
                 extend(&mut self.finality, &mut self.pool, run);
@@ -445,48 +444,4 @@ fn reason(dropped: Dropped) -> Option<DropReason> {
         Dropped::Unlinked => DropReason::Disconnected,
         Dropped::Late => return None,
     })
-}
-
-/// Keys that count what they are used for.
-struct CountingKeys<'a> {
-    keys: &'a Keyring,
-    signatures: Cell<u32>,
-    verifications: Cell<u32>,
-}
-
-impl<'a> CountingKeys<'a> {
-    fn new(keys: &'a Keyring) -> Self {
-        Self { keys, signatures: Cell::new(0), verifications: Cell::new(0) }
-    }
-}
-
-impl Verifier for CountingKeys<'_> {
-    fn domain(&self) -> consensus::Domain {
-        self.keys.domain()
-    }
-
-    fn size(&self) -> usize {
-        self.keys.size()
-    }
-
-    fn verify(
-        &self,
-        validator: ValidatorIndex,
-        preimage: &B256,
-        signature: &NodeSignature,
-    ) -> bool {
-        self.verifications.set(self.verifications.get() + 1);
-        self.keys.verify(validator, preimage, signature)
-    }
-}
-
-impl Signer for CountingKeys<'_> {
-    fn validator(&self) -> ValidatorIndex {
-        self.keys.validator()
-    }
-
-    fn sign(&self, preimage: &B256) -> NodeSignature {
-        self.signatures.set(self.signatures.get() + 1);
-        self.keys.sign(preimage)
-    }
 }

@@ -6,7 +6,7 @@
 //! this coordinator proposes nothing of the shard from that height on until the committee, some
 //! member of which may have seen one of them only, has decided for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
@@ -44,8 +44,8 @@ struct Pending {
     tip_hash: B256,
     tip_header: Option<SignedHeader>,
     headers: BTreeMap<Height, SignedHeader>,
-    /// Lowest height above the tip of which two headers are known.
-    conflict: Option<Height>,
+    /// Heights from the tip on of which two headers are known.
+    conflicts: BTreeSet<Height>,
     /// Highest height that the shard itself spoke of.
     claimed: Height,
 }
@@ -61,7 +61,7 @@ impl HeaderPool {
                 tip_hash: previous.map_or(B256::ZERO, |previous| previous.hash),
                 tip_header: None,
                 headers: BTreeMap::new(),
-                conflict: None,
+                conflicts: BTreeSet::new(),
                 claimed: Height::ZERO,
             }
         };
@@ -97,7 +97,7 @@ impl HeaderPool {
             None => pending.tip_header.as_ref().filter(|tip| tip.height == signed.height),
         };
         if let Some(known) = known {
-            if known.hash() == signed.hash() || pending.conflict == Some(signed.height) {
+            if known.hash() == signed.hash() || pending.conflicts.contains(&signed.height) {
                 return Err(DropReason::Duplicate);
             }
         } else if signed.height <= pending.tip {
@@ -113,14 +113,7 @@ impl HeaderPool {
             pending.headers.insert(signed.height, signed);
             return Ok(());
         };
-        if signed.height > pending.tip {
-            let lowest = pending.conflict.map_or(signed.height, |other| other.min(signed.height));
-            pending.conflict = Some(lowest);
-        }
-        self.equivocated += 1;
-        if self.equivocations.len() < MAX_EQUIVOCATIONS {
-            self.equivocations.push(Equivocation { first, second: signed });
-        }
+        self.convict(first, signed);
         Err(DropReason::Invalid)
     }
 
@@ -129,11 +122,15 @@ impl HeaderPool {
     pub fn absorb(&mut self, evidence: &[SignedHeader]) {
         let bound = u64::from(self.settings.bounds.pending_headers);
         for signed in evidence {
-            if let Some(pending) = self.shards.get_mut(signed.shard.0 as usize)
-                && signed.height > pending.tip
-                && signed.height.0 <= pending.tip.0.saturating_add(bound)
-            {
-                pending.headers.entry(signed.height).or_insert_with(|| signed.clone());
+            let Some(pending) = self.shards.get_mut(signed.shard.0 as usize) else { continue };
+            let heights = pending.tip.next()..=Height(pending.tip.0.saturating_add(bound));
+            if !heights.contains(&signed.height) {
+                continue;
+            }
+            let first = pending.headers.entry(signed.height).or_insert_with(|| signed.clone());
+            if first.hash() != signed.hash() && !pending.conflicts.contains(&signed.height) {
+                let first = first.clone();
+                self.convict(first, signed.clone());
             }
         }
     }
@@ -149,7 +146,8 @@ impl HeaderPool {
     /// are linked is for the caller to see.
     pub fn above(&self, shard: ShardId, height: Height) -> impl Iterator<Item = &SignedHeader> {
         let pending = self.shards.get(shard.0 as usize);
-        let end = pending.and_then(|pending| pending.conflict).unwrap_or(Height(u64::MAX));
+        let end = pending.and_then(|pending| pending.conflicts.range(height.next()..).next());
+        let end = end.copied().unwrap_or(Height(u64::MAX));
         pending
             .into_iter()
             .flat_map(move |pending| pending.headers.range(height.next()..))
@@ -170,7 +168,7 @@ impl HeaderPool {
             let Some(previous) = state.previous(shard) else { continue };
             pending.tip = previous.height;
             pending.tip_hash = previous.hash;
-            pending.conflict = pending.conflict.filter(|height| *height > previous.height);
+            pending.conflicts = pending.conflicts.split_off(&previous.height);
             pending.headers = pending.headers.split_off(&previous.height.next());
             pending.forget_fork();
         }
@@ -220,6 +218,17 @@ impl HeaderPool {
     #[must_use]
     pub fn pending(&self, shard: ShardId) -> usize {
         self.shards.get(shard.0 as usize).map_or(0, |pending| pending.headers.len())
+    }
+
+    /// Keeps two certified headers of one height, for the first time.
+    fn convict(&mut self, first: SignedHeader, second: SignedHeader) {
+        if let Some(pending) = self.shards.get_mut(second.shard.0 as usize) {
+            pending.conflicts.insert(second.height);
+        }
+        self.equivocated += 1;
+        if self.equivocations.len() < MAX_EQUIVOCATIONS {
+            self.equivocations.push(Equivocation { first, second });
+        }
     }
 }
 

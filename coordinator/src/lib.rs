@@ -13,6 +13,7 @@ mod coordinator;
 pub mod cut;
 pub mod finality;
 pub mod headers;
+mod keys;
 pub mod proposal;
 pub mod pull;
 pub mod record;

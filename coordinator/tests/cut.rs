@@ -126,7 +126,8 @@ fn a_proposal_fits_into_a_message() {
         let timestamp = Timestamp(number * INTERVAL.0);
         let (value, _) = build(&state, &shards.settings, &pool, timestamp).unwrap();
         let bytes = codec::encode(&value).unwrap().len();
-        assert!(bytes <= MAX_PROPOSAL_BYTES && bytes < MAX_MESSAGE_BYTES, "{bytes}");
+        const { assert!(MAX_PROPOSAL_BYTES < MAX_MESSAGE_BYTES) };
+        assert!(bytes <= MAX_PROPOSAL_BYTES, "{bytes}");
         let left = 50 - taken.iter().sum::<usize>();
         assert_eq!(
             value.evidence().len(),
@@ -214,6 +215,11 @@ fn an_equivocation_is_kept_and_ends_the_shard_until_it_is_decided() {
     let found = &pool.equivocations()[0];
     assert_eq!((&found.first, &found.second), (&shards.chains[0][1], &fork.chains[0][1]));
     assert_eq!(pool.above(ShardId(0), Height(0)).count(), 1);
+    pool.absorb(&fork.chains[0][1..2]);
+    assert_eq!(pool.equivocated(), 1, "told once");
+    let mut learns = shards.pool(&genesis);
+    learns.absorb(&fork.chains[0][1..2]);
+    assert_eq!(learns.equivocated(), 1, "a proposal may be what shows it");
     // Somebody else, who knows only the fork, proposes it.
     let (value, _) =
         build(&genesis, &fork.settings, &fork.pool(&genesis), Timestamp(INTERVAL.0)).unwrap();

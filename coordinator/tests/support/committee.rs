@@ -14,7 +14,7 @@ use cross_shard_msg::{
     SignedHeader, Timestamp, ValidatorIndex, Work, WriteId, codec,
 };
 
-use super::shards::{Shards, validator_key};
+use super::shards::{INTERVAL, Shards, validator_key};
 
 /// How long a message takes.
 const LATENCY: Duration = Duration::from_millis(20);
@@ -305,5 +305,20 @@ fn config(settings: &Settings, index: usize) -> CoordinatorConfig {
         index: ValidatorIndex(index as u32),
         key: validator_key(index),
         settings: settings.clone(),
+    }
+}
+
+/// Lets shards make a round of traffic twice per interval, and the committee run, for so many
+/// intervals.
+pub fn traffic(
+    committee: &mut Committee,
+    shards: &mut Shards,
+    known: &mut [usize],
+    intervals: u64,
+) {
+    for _ in 0..intervals * 2 {
+        shards.round();
+        committee.publish_all(shards, known);
+        committee.run(INTERVAL.divided(2));
     }
 }
