@@ -1,6 +1,8 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
 pub mod cli;
+pub mod metrics;
+pub mod client;
 pub mod launch;
 pub mod run;
 pub mod scenario;

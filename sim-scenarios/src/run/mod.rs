@@ -1,8 +1,13 @@
 //! Runs of scenarios: on real processes, or in the simulated world; and what both need.
 
 pub mod collect;
+pub mod execute;
 pub mod facts;
+pub mod prepare;
+pub mod processes;
+mod progress;
 mod signals;
+pub mod simulated;
 pub mod up;
 
 use std::fs::File;
@@ -13,6 +18,7 @@ use partitioning::{Allocation, Base, Residents};
 
 use crate::scenario::{AllocationRule, Scenario};
 
+pub use progress::Progress;
 pub use signals::Interrupt;
 
 /// What processes log, unless `RUST_LOG` says otherwise.

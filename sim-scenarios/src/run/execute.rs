@@ -1,0 +1,88 @@
+//! A whole scenario on processes: made ready, run network by network, put together for the report.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use cross_shard_msg::Duration;
+
+use super::prepare::{PrepareError, Prepared, prepare};
+use super::processes::{self, NetworkRun, RunError, Stopwatch};
+use super::{Interrupt, Progress, facts};
+use crate::client::Ended;
+use crate::metrics::{MachineUse, RunData};
+use crate::scenario::Scenario;
+use crate::workload::Workers;
+
+/// Why a scenario has no result at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// It cannot be made ready.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// A network did not start or left nothing to read.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Runs a scenario on processes; the nodes' files go under `directory`.
+///
+/// # Errors
+/// When it cannot be made ready, or a network does not start. A process that dies later and the
+/// user end the run early; [`RunData`] says so.
+pub fn execute(
+    scenario: &Scenario,
+    directory: &Path,
+    interrupt: &Interrupt,
+    progress: &Progress,
+) -> Result<RunData, ExecuteError> {
+    let started = jiff::Timestamp::now().to_string();
+    let mut stopwatch = Stopwatch::start();
+    progress.phase("making the workload");
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let signing = |done, all| progress.count("keys and signatures", done, all);
+    let Prepared { jobs, skipped, substitutes } =
+        prepare(scenario, &Workers { threads, progress: &signing })?;
+    stopwatch.lap("preparing");
+
+    let mut data = RunData {
+        scenario: scenario.clone(),
+        networks: Vec::new(),
+        skipped,
+        substitutes,
+        interrupted: false,
+        died: None,
+        machine: None,
+    };
+    let mut machine = MachineUse {
+        facts: facts::machine(),
+        started,
+        measured: Duration::ZERO,
+        durations: std::mem::take(&mut stopwatch.laps),
+    };
+    for job in jobs {
+        let place = directory.join(job.directory_name());
+        let run = processes::run(scenario, job, &place, interrupt, progress)?;
+        add(&mut data, &mut machine, run);
+        data.interrupted = interrupt.is_set();
+        if data.interrupted || data.died.is_some() {
+            break;
+        }
+    }
+    data.machine = Some(machine);
+    Ok(data)
+}
+
+fn add(data: &mut RunData, machine: &mut MachineUse, run: NetworkRun) {
+    machine.measured = machine.measured + run.measured;
+    for (part, took) in run.durations {
+        match machine.durations.iter_mut().find(|(name, _)| *name == part) {
+            Some((_, sum)) => *sum = *sum + took,
+            None => machine.durations.push((part, took)),
+        }
+    }
+    data.died = run.death.map(|death| death.to_string());
+    if let Some(Ended::SetupFailed(failure)) = run.ended {
+        data.died = Some(format!("the contracts could not be set up: {failure:?}"));
+    }
+    data.networks.push(run.data);
+}
