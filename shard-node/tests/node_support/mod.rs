@@ -16,7 +16,7 @@ use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::*;
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use shard_node::evm::outbox_code;
-use shard_node::{Environment, ShardConfig, ShardNode, ShardRecord, Timer, config};
+use shard_node::{Environment, Prescribed, ShardConfig, ShardNode, ShardRecord, Timer, config};
 use state::GenesisAccount;
 
 pub const ETHER: u64 = 1_000_000_000_000_000_000;
@@ -34,6 +34,9 @@ pub struct Options {
     pub gas_limit: Gas,
     pub bounds: Bounds,
     pub accounts: Vec<(Address, GenesisAccount)>,
+    /// The block that the shards execute, instead of blocks of their own, and who signed its
+    /// transactions.
+    pub prescribed: Option<(Prescribed, Vec<Address>)>,
 }
 
 impl Options {
@@ -52,7 +55,23 @@ impl Options {
                 mempool_time: Duration::from_secs(60),
             },
             accounts: Vec::new(),
+            prescribed: None,
         }
+    }
+
+    /// A network that executes a block that was made elsewhere.
+    pub fn prescribed(
+        shards: u32,
+        gate: Gate,
+        accounts: &[(Address, GenesisAccount)],
+        block: Prescribed,
+        senders: Vec<Address>,
+    ) -> Self {
+        let mut options = Self::new(shards, gate);
+        options.gas_limit = block.block.gas_limit;
+        options.accounts = accounts.to_vec();
+        options.prescribed = Some((block, senders));
+        options
     }
 
     pub fn vault(mut self, address: Address) -> Self {
@@ -102,10 +121,10 @@ struct TestCommittee {
 
 impl World {
     pub fn new(options: Options) -> Self {
-        let Options { shards, gate, gas_limit, bounds, mut accounts } = options;
+        let Options { shards, gate, gas_limit, bounds, mut accounts, prescribed } = options;
         let key = |index: u32| SecretKey::from_seed(&B256::with_last_byte(1 + index as u8));
         let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
-        for shard in 0..shards {
+        for shard in (0..shards).filter(|_| prescribed.is_none()) {
             for index in 0..40 {
                 let balance = U256::from(ETHER);
                 accounts.push((
@@ -116,14 +135,17 @@ impl World {
         }
         accounts
             .push((OUTBOX, GenesisAccount { nonce: 1, code: outbox_code(), ..Default::default() }));
-        let residents = Residents::standard(shards);
+        let residents = match &prescribed {
+            Some((block, _)) => Residents::standard(shards).with(block.block.beneficiary),
+            None => Residents::standard(shards),
+        };
         let allocation = Allocation::new(shards, Base::Hash, residents.clone());
         let genesis: Vec<_> = (0..shards)
             .map(|shard| config::genesis_of(ShardId(shard), &allocation, &accounts))
             .collect();
         let settings = Settings {
             network: NetworkId::default(),
-            chain_id: 1_337,
+            chain_id: if prescribed.is_some() { 1 } else { 1_337 },
             shards: (0..shards).map(|shard| ShardKeys::single(key(shard).public())).collect(),
             validators: vec![validator.public()],
             genesis_held: genesis.iter().map(|accounts| config::held(accounts)).collect(),
@@ -131,7 +153,7 @@ impl World {
             block_offset: (0..shards).map(|s| Duration::from_millis(u64::from(10 * s))).collect(),
             checkpoint_every: Duration::from_millis(300),
             gas_limit,
-            base_fee: BASE_FEE,
+            base_fee: prescribed.as_ref().map_or(BASE_FEE, |(block, _)| block.block.base_fee),
             base_fee_moves: false,
             genesis_time: 1_700_000_000,
             gate,
@@ -147,7 +169,13 @@ impl World {
                 settings,
                 base: Base::Hash,
                 residents: residents.clone(),
-                environment: Environment::Lab,
+                environment: prescribed.as_ref().map_or(Environment::Lab, |(block, senders)| {
+                    let own = block.order.iter().zip(senders);
+                    let own =
+                        own.filter(|(_, sender)| Base::Hash.home(sender, shards) == ShardId(shard));
+                    let order = own.map(|(hash, _)| *hash).collect();
+                    Environment::Prescribed(Prescribed { order, ..block.clone() })
+                }),
                 genesis,
             })
             .unwrap()
