@@ -53,10 +53,11 @@ pub struct Placement {
 }
 
 impl Crosslink {
-    /// Height of the last header.
+    /// Height of the last header. Saturates: `first` may come from a hostile leader.
     #[must_use]
     pub fn tip(&self) -> Height {
-        Height((self.first.0 + self.headers.len() as u64).saturating_sub(1))
+        let others = (self.headers.len() as u64).saturating_sub(1);
+        Height(self.first.0.saturating_add(others))
     }
 
     /// Hash of the header at `height`, if it is in this crosslink.

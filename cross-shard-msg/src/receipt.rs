@@ -152,10 +152,11 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Sequence of the last receipt.
+    /// Sequence of the last receipt. Saturates: `first` may come from a hostile source.
     #[must_use]
     pub fn last(&self) -> Sequence {
-        Sequence((self.first.0 + self.receipts.len() as u64).saturating_sub(1))
+        let others = (self.receipts.len() as u64).saturating_sub(1);
+        Sequence(self.first.0.saturating_add(others))
     }
 
     /// All wei that travel with these receipts.

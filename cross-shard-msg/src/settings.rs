@@ -6,6 +6,7 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::ShardKeys;
+use crate::hash::Preimage;
 use crate::ids::{NetworkId, ShardId};
 use crate::signature::PublicKey;
 use crate::units::{Duration, Gas, Wei};
@@ -73,6 +74,19 @@ pub struct Bounds {
     pub mempool_time: Duration,
 }
 
+impl Bounds {
+    fn write(&self, preimage: &mut Preimage) {
+        preimage
+            .u32(self.mempool)
+            .u32(self.nonce_window)
+            .u64(self.delayed_gas.0)
+            .u32(self.buffered)
+            .u32(self.waiting_batches)
+            .u32(self.pending_headers)
+            .u64(self.mempool_time.0);
+    }
+}
+
 impl Settings {
     /// Number of shards.
     #[must_use]
@@ -97,7 +111,6 @@ impl Settings {
     /// Computes the network's id from a genesis digest and these settings, and stores it.
     #[must_use]
     pub fn with_network_id(mut self, genesis: &B256) -> Self {
-        use crate::hash::Preimage;
         let mut preimage = Preimage::new("shardlab/network");
         preimage.hash(genesis).u64(self.chain_id).len(self.shards.len());
         for keys in &self.shards {
@@ -110,6 +123,7 @@ impl Settings {
         for key in &self.validators {
             preimage.hash(&key.0);
         }
+        preimage.len(self.genesis_held.len());
         for held in &self.genesis_held {
             preimage.wei(held);
         }
@@ -125,6 +139,11 @@ impl Settings {
                 Gate::Certified => 1,
             })
             .u8(u8::from(self.verify_signatures));
+        preimage.len(self.block_offset.len());
+        for offset in &self.block_offset {
+            preimage.u64(offset.0);
+        }
+        self.bounds.write(&mut preimage);
         self.network = NetworkId(preimage.finish());
         self
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::{Transaction as _, TxEnvelope};
+use alloy_consensus::{Transaction as _, TxEip4844Variant, TxEnvelope};
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -38,7 +38,9 @@ struct Inner {
 }
 
 impl Transaction {
-    /// Decodes an EIP-2718 encoding (a bare RLP list for a legacy transaction).
+    /// Decodes an EIP-2718 encoding (a bare RLP list for a legacy transaction). A blob transaction
+    /// comes without its blobs, as it is in blocks: with them the same transaction would have
+    /// another hash.
     ///
     /// # Errors
     /// When the bytes are too many, malformed or not all used.
@@ -48,11 +50,14 @@ impl Transaction {
         }
         let envelope = TxEnvelope::decode_2718_exact(&encoded)
             .map_err(|error| TransactionError::Malformed(error.to_string()))?;
+        if has_blobs(&envelope) {
+            return Err(TransactionError::Malformed("it carries its blobs".to_owned()));
+        }
         let hash = keccak256(&encoded);
         Ok(Self(Arc::new(Inner { envelope, encoded, hash })))
     }
 
-    /// Wraps a transaction that was signed here.
+    /// Wraps a transaction that was signed here. It must not carry blobs: see [`Self::decode`].
     #[must_use]
     pub fn signed(envelope: TxEnvelope) -> Self {
         let encoded: Bytes = envelope.encoded_2718().into();
@@ -89,6 +94,14 @@ impl Transaction {
     pub fn recipient(&self) -> Option<Address> {
         self.0.envelope.to()
     }
+}
+
+fn has_blobs(envelope: &TxEnvelope) -> bool {
+    matches!(
+        envelope,
+        TxEnvelope::Eip4844(signed)
+            if matches!(signed.tx(), TxEip4844Variant::TxEip4844WithSidecar(_))
+    )
 }
 
 impl PartialEq for Transaction {
