@@ -4,9 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use cross_shard_msg::{Gas, Recovered, testdata};
-use sim_scenarios::scenario::Blocks;
-use sim_scenarios::workload::{MainnetBlocks, SignedWorkload};
+use alloy_consensus::Transaction as _;
+use cross_shard_msg::{Gas, Recovered, Transaction, testdata};
+use partitioning::{Allocation, Base, Residents};
+use sim_scenarios::scenario::{Blocks, Places, parse};
+use sim_scenarios::workload::{self, MainnetBlocks, SignedWorkload, Workers};
 use state::ordered_root;
 
 fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
@@ -41,8 +43,14 @@ fn every_mainnet_block_has_its_own_hashes_and_roots() {
         // One sender of each block stands for all: recovery is slow.
         let (transaction, sender) = block.transactions.first().unwrap();
         assert_eq!(Recovered::recover(transaction.clone()).unwrap().sender(), *sender);
-        let funded = |sender| block.genesis.binary_search_by_key(sender, |(of, _)| *of).is_ok();
-        assert!(block.transactions.iter().all(|(_, sender)| funded(sender)), "block {number}");
+        // The pre-state has every sender; only one that pays nothing for gas may be empty.
+        let known = |sender| block.genesis.binary_search_by_key(sender, |(of, _)| *of).is_ok();
+        let free = |transaction: &Transaction| transaction.envelope().max_fee_per_gas() == 0;
+        let mut transactions = block.transactions.iter();
+        assert!(
+            transactions.all(|(transaction, sender)| known(sender) || free(transaction)),
+            "block {number}"
+        );
         let signed = SignedWorkload::prescribed(&number.to_string(), &block.transactions).unwrap();
         assert_eq!(signed.transactions.len(), block.transactions.len());
         assert_eq!(signed.sender(0), Some(*sender));
@@ -51,4 +59,41 @@ fn every_mainnet_block_has_its_own_hashes_and_roots() {
     let block = blocks.read(19_934_116, &open).unwrap();
     assert!(block.environment.parent_beacon_block_root.is_some());
     assert!(blocks.read(1, &open).unwrap_err().to_string().contains("cannot read"));
+}
+
+#[test]
+fn the_mainnet_trace_is_replayed_whole() {
+    let Some(data) = testdata::or_skip("the_mainnet_trace_is_replayed_whole") else { return };
+    let text = r#"
+        name = "trace"
+        [[phase]]
+        name = "replay"
+        [[phase.load]]
+        kind = "trace"
+        file = "data:mainnet-transactions.csv.gz"
+        rate = 12000
+        value = "1 wei"
+        count = 50000
+    "#;
+    let places = Places { base: ".".into(), data: Some(data) };
+    let scenario = parse("trace.toml", text, &[], &places).unwrap();
+    let allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+    let workload = workload::build(&scenario, &allocation, &open, &Workers::single()).unwrap();
+    let skipped = &workload.skipped[0];
+    assert_eq!((skipped.rows, skipped.without_recipient, skipped.to_oneself), (24_342, 33, 111));
+    assert_eq!(workload.transactions.len(), 50_000);
+    // Who pays whom repeats with the file: 24,198 transfers.
+    let pair = |index: usize| {
+        let planned = &workload.transactions[index];
+        (planned.sender, planned.to)
+    };
+    assert!((0..50_000 - 24_198).all(|index| pair(index) == pair(index + 24_198)));
+    // Stand-ins are spread over the shards: three of four random pairs cross.
+    let crosses = |index: &usize| {
+        let (sender, to) = pair(*index);
+        let sender = workload.users[sender.0 as usize].address;
+        allocation.base_home(&sender) != allocation.base_home(&to.unwrap())
+    };
+    let share = (0..24_198).filter(crosses).count() as f64 / 24_198.0;
+    assert!((0.70..0.80).contains(&share), "{share}");
 }

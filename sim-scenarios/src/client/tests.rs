@@ -1,0 +1,561 @@
+//! The client against a network that a test plays by hand, and against a small scripted one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{B256, Bytes};
+use cross_shard_msg::{
+    Admission, Checkpoint, CheckpointNumber, Congestion, Crosslink, Epoch, Failure, Height,
+    LegNotice, Placement, Recovered, Submission, Transaction,
+};
+use partitioning::{Base, Residents};
+
+use super::*;
+use crate::scenario::{Places, parse};
+use crate::workload::{self, Workers};
+
+const MS: u64 = 1_000_000;
+const TRANSFERS: &str = "kind = \"transfer\"\narrivals = \"uniform\"\nrate = ";
+const TOKENS: &str = "kind = \"call\"\narrivals = \"uniform\"\ncontract = \"erc20\"\n\
+                      function = \"transfer(address,uint256)\"\nargs = [\"account\", 1]\nrate = ";
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp(millis * MS)
+}
+
+/// A client, its time, and what it did.
+struct Lab {
+    client: Client,
+    workload: Arc<SignedWorkload>,
+    allocation: Allocation,
+    now: Timestamp,
+    wake: Option<Timestamp>,
+    /// (time, shard, transaction), in the order of sending.
+    sent: Vec<(Timestamp, ShardId, usize)>,
+    messages: usize,
+    pulls: Vec<(NodeId, CheckpointNumber)>,
+    events: Vec<Event>,
+    progress: Vec<Arc<ClientProgress>>,
+    checkpoints: u64,
+}
+
+impl Lab {
+    /// One second of load at `rate` per second, on 4 shards with 4 validators.
+    fn new(load: &str, rate: u32) -> Self {
+        let text = format!(
+            "name = \"test\"\nseed = 5\n[network]\nshards = 4\nvalidators = 4\n\
+             block_time = \"100ms\"\n[accounts]\ncount = 20\n[client]\nretry_deadline = \"2s\"\n\
+             drain_timeout = \"10s\"\n[[phase]]\nname = \"p\"\nfor = \"1s\"\n\
+             [[phase.load]]\n{load}{rate}\n"
+        );
+        let places = Places { base: PathBuf::from("."), data: None };
+        let scenario = parse("test", &text, &[], &places).unwrap();
+        let allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        let open = |_: &Path| Err(std::io::Error::other("no files"));
+        let planned = workload::build(&scenario, &allocation, &open, &Workers::single()).unwrap();
+        let workload = Arc::new(workload::sign(&planned, &Workers::single()).unwrap());
+        let config = ClientConfig::of(&scenario, at(50));
+        let mut lab = Self {
+            client: Client::new(config, allocation.clone(), workload.clone()),
+            workload,
+            allocation,
+            now: Timestamp::ZERO,
+            wake: None,
+            sent: Vec::new(),
+            messages: 0,
+            pulls: Vec::new(),
+            events: Vec::new(),
+            progress: Vec::new(),
+            checkpoints: 0,
+        };
+        lab.input(Input::Start);
+        lab
+    }
+
+    fn input(&mut self, input: Input<Client>) {
+        let mut effects = Effects::new();
+        self.client.handle(self.now, input, &mut effects);
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send { to: NodeId::Shard(shard), message: Message::Submit(pack) } => {
+                    assert!(pack.len() <= MAX_MESSAGE_ITEMS);
+                    self.messages += 1;
+                    for submission in pack {
+                        let index = self.index_of(&submission);
+                        self.sent.push((self.now, shard, index));
+                    }
+                }
+                Effect::Send { to, message: Message::PullCheckpoints { from } } => {
+                    self.pulls.push((to, from));
+                }
+                Effect::SetTimer { timer: Wake, at } => self.wake = Some(at),
+                Effect::CancelTimer(Wake) => self.wake = None,
+                Effect::Executed(progress) => self.progress.push(progress),
+                Effect::Observe(event) => self.events.push(event),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    fn index_of(&self, submission: &Submission) -> usize {
+        let key = Transaction::decode(submission.encoded.clone()).unwrap().key();
+        self.workload.transactions.iter().position(|transaction| transaction.key == key).unwrap()
+    }
+
+    /// Lets time pass, waking the client when it asks for it.
+    fn until(&mut self, millis: u64) {
+        while let Some(wake) = self.wake.filter(|wake| *wake <= at(millis)) {
+            self.now = self.now.max(wake);
+            self.wake = None;
+            self.input(Input::Timer(Wake));
+        }
+        self.now = at(millis);
+    }
+
+    fn from_shard(&mut self, shard: u32, message: Message) {
+        self.input(Input::Message { from: NodeId::Shard(ShardId(shard)), message });
+    }
+
+    fn answer(&mut self, index: usize, outcome: Result<(), Refusal>) {
+        let hash = Transaction::decode(self.workload.encoded(index)).unwrap().hash();
+        let admission = Admission { hash, outcome };
+        self.from_shard(0, Message::Admissions(vec![admission]));
+    }
+
+    fn block(&mut self, shard: u32, height: u64, legs: &[LegNotice]) {
+        let notice = BlockNotice {
+            shard: ShardId(shard),
+            height: Height(height),
+            legs: legs.to_vec(),
+            dropped: Vec::new(),
+            placements: Vec::new(),
+        };
+        self.from_shard(shard, Message::Included(Arc::new(notice)));
+    }
+
+    fn leg(&self, index: usize, first: bool, caused: u32) -> LegNotice {
+        let key = self.workload.transactions[index].key;
+        LegNotice { key, first, status: LegStatus::Succeeded, caused, created: 0 }
+    }
+
+    /// A checkpoint that covers each shard up to a height, from two coordinators.
+    fn finalize(&mut self, tips: &[(u32, u64)], placements: Vec<Placement>) {
+        self.checkpoints += 1;
+        let checkpoint = checkpoint(self.checkpoints, tips, placements);
+        for validator in [0, 2] {
+            self.from_coordinator(validator, checkpoint.clone());
+        }
+    }
+
+    fn from_coordinator(&mut self, validator: u32, checkpoint: Checkpoint) {
+        let finalized =
+            FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate: Bytes::new() };
+        let from = NodeId::Coordinator(ValidatorIndex(validator));
+        self.input(Input::Message { from, message: Message::Finalized(finalized) });
+    }
+
+    fn tally(&self) -> Tally {
+        self.client.book.tally(Stage::Run)
+    }
+
+    fn end(&self) -> &ClientProgress {
+        let last = self.progress.last().unwrap();
+        assert!(last.ended.is_some(), "{last:?}");
+        last
+    }
+
+    fn sent_at(&self, index: usize) -> Vec<u64> {
+        let of = self.sent.iter().filter(|(_, _, sent)| *sent == index);
+        of.map(|(at, _, _)| at.as_millis()).collect()
+    }
+
+    fn dropped(&self, reason: DropReason) -> usize {
+        self.events.iter().filter(|event| **event == Event::Dropped { reason }).count()
+    }
+}
+
+/// A checkpoint whose crosslinks all begin at height 1: the client looks at their tips only.
+fn checkpoint(number: u64, tips: &[(u32, u64)], placements: Vec<Placement>) -> Checkpoint {
+    let crosslink = |(shard, tip): &(u32, u64)| Crosslink {
+        shard: ShardId(*shard),
+        first: Height(1),
+        headers: vec![B256::ZERO; *tip as usize],
+        congestion: Congestion::default(),
+    };
+    Checkpoint {
+        number: CheckpointNumber(number),
+        parent: B256::ZERO,
+        timestamp: Timestamp::ZERO,
+        epoch: Epoch::ZERO,
+        crosslinks: tips.iter().map(crosslink).collect(),
+        placements,
+    }
+}
+
+#[test]
+fn the_schedule_is_kept_whatever_the_network_does() {
+    let mut lab = Lab::new(TRANSFERS, 10);
+    lab.until(1_500);
+    assert_eq!(lab.sent.len(), 10, "nothing answers, and all are sent");
+    for (index, (sent, shard, transaction)) in lab.sent.clone().into_iter().enumerate() {
+        assert_eq!((sent, transaction), (at(50 + 100 * index as u64), index));
+        let sender = lab.workload.sender(index).unwrap();
+        assert_eq!(shard, route(&lab.allocation, &sender));
+        let key = lab.workload.transactions[index].key;
+        let event = Event::Submitted { key, scheduled: sent, shard, attempt: 1 };
+        assert!(lab.events.contains(&event));
+    }
+    assert_eq!(lab.tally().submitted, 10);
+}
+
+#[test]
+fn what_is_due_within_a_tick_shares_messages() {
+    let mut lab = Lab::new(TRANSFERS, 20_000);
+    lab.until(1_100);
+    assert_eq!(lab.sent.len(), 20_000);
+    assert!(lab.messages <= 501 * 4, "{} messages", lab.messages);
+    let lag = |(sent, _, index): &(Timestamp, ShardId, usize)| {
+        sent.since(at(50) + lab.workload.transactions[*index].at)
+    };
+    assert!(lab.sent.iter().map(lag).max().unwrap() <= TICK);
+}
+
+#[test]
+fn each_refusal_has_its_consequence() {
+    for refusal in Refusal::ALL {
+        let mut lab = Lab::new(TRANSFERS, 1);
+        lab.until(60);
+        lab.answer(0, Err(refusal));
+        lab.until(1_000);
+        let key = lab.workload.transactions[0].key;
+        let gave_up = lab.events.contains(&Event::GaveUp { key, refusal });
+        let retried = lab.sent.len() > 1;
+        let tally = lab.tally();
+        let (again, known) = (refusal.may_pass_later(), refusal == Refusal::AlreadyKnown);
+        assert_eq!((retried, gave_up), (again, !again && !known), "{refusal}");
+        assert_eq!(tally.admitted, u32::from(known), "{refusal}");
+        assert_eq!(tally.replaced, u32::from(refusal == Refusal::Replaced), "{refusal}");
+        assert_eq!(tally.refused, u32::from(gave_up && tally.replaced == 0), "{refusal}");
+    }
+}
+
+#[test]
+fn refusals_are_retried_in_nonce_order() {
+    let mut lab = Lab::new(TRANSFERS, 400);
+    lab.until(1_060);
+    let sender = lab.workload.transactions[0].sender;
+    let of_sender: Vec<usize> =
+        (0..400).filter(|index| lab.workload.transactions[*index].sender == sender).collect();
+    assert!(of_sender.len() >= 5);
+    lab.sent.clear();
+    for index in of_sender.iter().rev() {
+        lab.answer(*index, Err(Refusal::MempoolFull));
+        lab.until(lab.now.as_millis() + 2);
+    }
+    lab.until(1_400);
+    let again: Vec<usize> = lab.sent.iter().map(|(_, _, index)| *index).collect();
+    assert_eq!(again, of_sender);
+    let nonces: Vec<u64> = again
+        .iter()
+        .map(|index| Transaction::decode(lab.workload.encoded(*index)).unwrap())
+        .map(|transaction| transaction.envelope().nonce())
+        .collect();
+    assert!(nonces.is_sorted());
+}
+
+#[test]
+fn retries_end_at_the_deadline() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    for _ in 0..100 {
+        if lab.tally().refused == 1 {
+            break;
+        }
+        lab.answer(0, Err(Refusal::Congested));
+        lab.until(lab.now.as_millis() + 105);
+    }
+    let sent = lab.sent_at(0);
+    assert!(sent.len() >= 15 && *sent.last().unwrap() <= 2_050, "{sent:?}");
+    let attempts = lab.events.iter().filter_map(|event| match event {
+        Event::Submitted { scheduled, attempt, .. } => Some((*scheduled, *attempt)),
+        _ => None,
+    });
+    let expected = (1..).take(sent.len()).map(|attempt| (at(50), attempt));
+    assert!(attempts.eq(expected), "the scheduled time is the first one's");
+    lab.until(2_200);
+    let end = lab.end();
+    assert_eq!(end.ended, Some(Ended::Complete));
+    assert_eq!(end.outcomes, [Outcome::Refused(Refusal::Congested)]);
+}
+
+#[test]
+fn a_dropped_transaction_is_retried_too() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    lab.answer(0, Ok(()));
+    let key = lab.workload.transactions[0].key;
+    let notice = BlockNotice {
+        shard: ShardId(0),
+        height: Height(1),
+        legs: Vec::new(),
+        dropped: vec![(key, Refusal::Expired)],
+        placements: Vec::new(),
+    };
+    lab.from_shard(0, Message::Included(Arc::new(notice)));
+    lab.until(200);
+    assert_eq!(lab.sent.len(), 2);
+}
+
+/// Every order of three notices and of three checkpoints ends the same way.
+#[test]
+fn legs_and_checkpoints_arrive_in_any_order() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (legs, covers) in orders.iter().flat_map(|a| orders.iter().map(move |b| (a, b))) {
+        for fails in [false, true] {
+            let mut lab = Lab::new(TRANSFERS, 1);
+            lab.until(60);
+            let mut call = lab.leg(0, false, 1);
+            if fails {
+                call.status = LegStatus::Failed(Failure::Revert);
+            }
+            let notices = [(0, 5, lab.leg(0, true, 1)), (1, 6, call), (0, 7, lab.leg(0, false, 0))];
+            for index in legs {
+                let (shard, height, leg) = notices[*index];
+                lab.block(shard, height, &[leg]);
+            }
+            let tally = lab.tally();
+            assert_eq!((tally.settled, tally.failed), (u32::from(!fails), u32::from(fails)));
+            for (done, index) in (1..).zip(covers) {
+                let (shard, height, _) = notices[*index];
+                lab.finalize(&[(shard, height)], Vec::new());
+                // Covering height 7 of shard 0 covers its height 5.
+                let all = done == 3
+                    || !covers[done..].iter().any(|left| {
+                        let (shard, height, _) = notices[*left];
+                        !covers[..done]
+                            .iter()
+                            .any(|seen| notices[*seen].0 == shard && notices[*seen].1 >= height)
+                    });
+                assert_eq!(lab.tally().finalized, u32::from(all), "{legs:?} {covers:?}");
+            }
+            lab.until(1_100);
+            let outcome = if fails { Outcome::Failed } else { Outcome::Settled };
+            assert_eq!(lab.end().outcomes, [outcome]);
+            assert_eq!(lab.end().ended, Some(Ended::Complete));
+        }
+    }
+}
+
+#[test]
+fn forwarded_receipts_count_once() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    let forwarded = LegNotice { status: LegStatus::Forwarded, ..lab.leg(0, false, 1) };
+    lab.block(0, 1, &[lab.leg(0, true, 1)]);
+    lab.block(1, 1, &[forwarded]);
+    assert_eq!(lab.tally().settled, 0);
+    lab.block(2, 1, &[lab.leg(0, false, 0)]);
+    assert_eq!(lab.tally().settled, 1);
+    lab.finalize(&[(0, 1), (1, 1), (2, 1)], Vec::new());
+    assert_eq!(lab.tally().finalized, 1);
+}
+
+#[test]
+fn repeated_notices_and_lies_change_nothing() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    lab.block(0, 1, &[lab.leg(0, true, 1)]);
+    lab.block(0, 1, &[lab.leg(0, false, 0)]);
+    assert_eq!((lab.tally().settled, lab.dropped(DropReason::Duplicate)), (0, 1));
+    // A notice in another shard's name, an unknown transaction, a checkpoint from one alone.
+    let key = TransactionKey(1);
+    let stranger = LegNotice { key, ..lab.leg(0, true, 0) };
+    let notice = BlockNotice {
+        shard: ShardId(1),
+        height: Height(1),
+        legs: Vec::new(),
+        dropped: vec![(key, Refusal::Expired)],
+        placements: Vec::new(),
+    };
+    lab.from_shard(0, Message::Included(Arc::new(notice)));
+    lab.block(2, 1, &[stranger]);
+    assert_eq!(lab.dropped(DropReason::Unexpected), 1);
+    lab.block(1, 1, &[lab.leg(0, false, 0)]);
+    lab.from_coordinator(3, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
+    assert_eq!((lab.tally().settled, lab.tally().finalized), (1, 0));
+    lab.from_coordinator(1, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
+    assert_eq!(lab.tally().finalized, 1);
+}
+
+#[test]
+fn missing_checkpoints_are_pulled_once_in_a_while() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    for (number, time) in [(2, 60), (3, 70), (4, 2_000)] {
+        lab.until(time);
+        for validator in [0, 1] {
+            lab.from_coordinator(validator, checkpoint(number, &[], Vec::new()));
+        }
+    }
+    let expected = (NodeId::Coordinator(ValidatorIndex(1)), CheckpointNumber(1));
+    assert_eq!(lab.pulls.len(), 2);
+    assert_eq!(lab.pulls[0], expected);
+}
+
+#[test]
+fn what_no_block_includes_is_sent_again() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    let after = 5_000;
+    lab.client.config.resubmit_after = Duration::from_millis(after);
+    lab.until(60);
+    lab.answer(0, Ok(()));
+    lab.until(50 + after);
+    assert_eq!(lab.sent_at(0), [50, 50 + after]);
+    // Its shard had executed it all the same: not a refusal.
+    lab.answer(0, Err(Refusal::NonceTooLow));
+    assert_eq!(lab.tally().refused, 0);
+    lab.block(0, 1, &[lab.leg(0, true, 0)]);
+    lab.finalize(&[(0, 1)], Vec::new());
+    assert_eq!(lab.tally().decided, 1);
+}
+
+#[test]
+fn the_wait_for_what_is_open_is_bounded() {
+    let mut lab = Lab::new(TRANSFERS, 2);
+    lab.until(600);
+    lab.block(0, 1, &[lab.leg(0, true, 0)]);
+    lab.until(11_049);
+    assert!(lab.client.ended.is_none());
+    lab.until(11_050);
+    let end = lab.end();
+    assert_eq!(end.ended, Some(Ended::DrainTimeout));
+    assert_eq!(end.outcomes, [Outcome::Unfinished; 2], "settled, but not final");
+    assert_eq!((end.run.settled, end.run.submitted), (1, 2));
+    let told = lab.progress.len();
+    lab.answer(1, Ok(()));
+    assert_eq!((lab.progress.len(), lab.wake), (told, None), "the end is the end");
+}
+
+#[test]
+fn the_program_may_stop_it() {
+    let mut lab = Lab::new(TRANSFERS, 2);
+    lab.until(60);
+    lab.input(Input::Admin(ClientAdmin::Stop));
+    assert_eq!(lab.end().ended, Some(Ended::Stopped));
+}
+
+#[test]
+fn a_run_lasts_as_long_as_its_phases() {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    lab.block(0, 1, &[lab.leg(0, true, 0)]);
+    lab.finalize(&[(0, 1)], Vec::new());
+    lab.until(1_049);
+    assert_eq!((lab.tally().decided, lab.client.ended), (1, None));
+    lab.until(1_050);
+    assert_eq!(lab.end().ended, Some(Ended::Complete));
+}
+
+#[test]
+fn contracts_are_set_up_before_the_clock_starts() {
+    let mut lab = Lab::new(TOKENS, 10);
+    lab.until(300);
+    assert_eq!(lab.sent.len(), 1, "the deployment");
+    let (_, home, _) = lab.sent[0];
+    let deployed = LegNotice { created: 1, ..lab.leg(0, true, 0) };
+    lab.block(home.0, 1, &[deployed]);
+    lab.until(700);
+    assert_eq!(lab.sent.len(), 1, "its placement is not final");
+    let contract = lab.workload.sender(0).unwrap().create(0);
+    lab.finalize(&[(home.0, 1)], vec![Placement { address: contract, shard: home }]);
+    // Two block times later every shard knows of it.
+    lab.until(899);
+    assert_eq!(lab.sent.len(), 1);
+    lab.until(905);
+    let prepared = lab.workload.transactions.iter().filter(|t| t.stage == Stage::Prepare).count();
+    assert!(prepared >= 2);
+    assert_eq!(lab.sent.len(), 1 + prepared);
+    let legs: Vec<LegNotice> = (1..=prepared).map(|index| lab.leg(index, true, 0)).collect();
+    lab.until(1_000);
+    assert_eq!(lab.progress.last().unwrap().origin, None);
+    lab.block(home.0, 2, &legs);
+    lab.until(2_100);
+    let run: Vec<u64> = lab.sent[1 + prepared..].iter().map(|(at, _, _)| at.as_millis()).collect();
+    assert_eq!(run, (0..10).map(|index| 1_000 + 100 * index).collect::<Vec<_>>());
+    assert_eq!(lab.progress.last().unwrap().origin, Some(at(1_000)));
+}
+
+#[test]
+fn a_failing_set_up_ends_the_run() {
+    let failures: [fn(&mut Lab); 2] = [
+        |lab| {
+            let status = LegStatus::Failed(Failure::Halt);
+            let leg = LegNotice { status, ..lab.leg(0, true, 0) };
+            lab.block(0, 1, &[leg]);
+        },
+        |lab| lab.answer(0, Err(Refusal::GasLimit)),
+    ];
+    for fail in failures {
+        let mut lab = Lab::new(TOKENS, 10);
+        lab.until(60);
+        fail(&mut lab);
+        assert!(matches!(lab.end().ended, Some(Ended::SetupFailed(_))));
+    }
+    let mut lab = Lab::new(TOKENS, 10);
+    lab.until(20_000);
+    assert_eq!(lab.end().ended, Some(Ended::SetupFailed(SetupFailure::Stalled)));
+}
+
+/// Shards that take everything in blocks of 100 ms, and one checkpoint a second.
+fn run(lab: &mut Lab) {
+    let mut taken = 0;
+    let mut heights = [0_u64; 4];
+    let mut arriving: BTreeMap<u32, Vec<LegNotice>> = BTreeMap::new();
+    for step in 1..100 {
+        lab.until(step * 100);
+        if lab.client.ended.is_some() {
+            return;
+        }
+        let mut now = std::mem::take(&mut arriving);
+        for (_, shard, index) in lab.sent[taken..].to_vec() {
+            let transaction = Transaction::decode(lab.workload.encoded(index)).unwrap();
+            let recovered = Recovered::recover(transaction).unwrap();
+            assert_eq!(Some(recovered.sender()), lab.workload.sender(index));
+            let to = recovered.transaction().recipient().unwrap();
+            let destination = lab.allocation.base_home(&to);
+            let crosses = destination != shard;
+            now.entry(shard.0).or_default().push(lab.leg(index, true, u32::from(crosses)));
+            if crosses {
+                arriving.entry(destination.0).or_default().push(lab.leg(index, false, 0));
+            }
+        }
+        taken = lab.sent.len();
+        for (shard, legs) in now {
+            heights[shard as usize] += 1;
+            lab.block(shard, heights[shard as usize], &legs);
+        }
+        if step % 10 == 0 {
+            let tips: Vec<(u32, u64)> =
+                (0..4).zip(heights).filter(|(_, height)| *height > 0).collect();
+            lab.finalize(&tips, Vec::new());
+        }
+    }
+}
+
+#[test]
+fn a_run_settles_and_is_the_same_each_time() {
+    let one = || {
+        let mut lab = Lab::new(TRANSFERS, 500);
+        run(&mut lab);
+        lab
+    };
+    let (first, second) = (one(), one());
+    assert_eq!(first.end().outcomes, [Outcome::Settled; 500]);
+    assert_eq!(first.end().ended, Some(Ended::Complete));
+    let tally = first.end().run;
+    assert_eq!((tally.total, tally.finalized, tally.decided), (500, 500, 500));
+    assert_eq!(first.events, second.events);
+    assert_eq!(first.sent, second.sent);
+    assert!(first.progress.len() < 30, "progress is told now and then");
+}
