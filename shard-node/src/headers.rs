@@ -13,7 +13,11 @@ use crate::source::MAX_CHAIN;
 /// Headers that a shard may be ahead of its last crosslink. There it waits for the committee.
 pub(crate) const MAX_UNCROSSLINKED: usize = 1 << 16;
 /// Most headers in one answer to a coordinator.
-pub(crate) const MAX_SERVED: usize = MAX_CROSSLINK_HEADERS;
+const MAX_SERVED: usize = MAX_CROSSLINK_HEADERS;
+/// Largest answer to a coordinator, in bytes.
+const MAX_SERVED_BYTES: usize = 4 << 20;
+/// Largest chain of headers in front of a batch, in bytes.
+const MAX_CHAIN_BYTES: usize = 4 << 20;
 
 /// The end of a shard's chain.
 #[derive(Debug)]
@@ -73,22 +77,117 @@ impl OwnHeaders {
         self.kept = self.kept.split_off(&height.next());
     }
 
-    /// Kept headers in a range of heights, ascending, at most [`MAX_SERVED`].
+    /// Kept headers in a range of heights, ascending, as many as one message holds.
     pub(crate) fn range(&self, from: Height, to: Height) -> Vec<SignedHeader> {
-        if from > to {
-            return Vec::new();
-        }
-        self.kept.range(from..=to).take(MAX_SERVED).map(|(_, header)| header.clone()).collect()
+        let range = (from <= to).then(|| self.kept.range(from..=to));
+        one_message(range.into_iter().flatten().map(|(_, header)| header))
     }
 
     /// Headers between `above` and `below`, both excluded: what connects a batch to the one before.
-    /// Beyond [`MAX_CHAIN`] the destination connects it through a crosslink instead.
+    /// What is longer than [`MAX_CHAIN`] or [`MAX_CHAIN_BYTES`] loses its beginning: the destination
+    /// then connects the rest to a crosslink.
     pub(crate) fn chain(&self, above: Height, below: Height) -> Vec<SignedHeader> {
-        let lowest = Height(below.0.saturating_sub(MAX_CHAIN as u64));
-        let from = above.next().max(lowest);
+        let from = above.next();
         if from >= below {
             return Vec::new();
         }
-        self.kept.range(from..below).map(|(_, header)| header.clone()).collect()
+        let newest_first = self.kept.range(from..below).rev().map(|(_, header)| header);
+        let mut chain = bounded(newest_first, MAX_CHAIN, MAX_CHAIN_BYTES);
+        chain.reverse();
+        chain
+    }
+}
+
+/// The first of `headers`, as many as one answer to a coordinator holds.
+pub(crate) fn one_message<'a>(
+    headers: impl Iterator<Item = &'a SignedHeader>,
+) -> Vec<SignedHeader> {
+    bounded(headers, MAX_SERVED, MAX_SERVED_BYTES)
+}
+
+fn bounded<'a>(
+    headers: impl Iterator<Item = &'a SignedHeader>,
+    most: usize,
+    most_bytes: usize,
+) -> Vec<SignedHeader> {
+    let mut bytes = 0;
+    let fitting = headers.take(most).take_while(|header| {
+        bytes += encoded_bytes(header);
+        bytes <= most_bytes
+    });
+    fitting.cloned().collect()
+}
+
+/// About how many bytes a header takes in a message, rounded up.
+fn encoded_bytes(header: &SignedHeader) -> usize {
+    768 + 112 * header.watermarks.len()
+        + 56 * header.sent.len()
+        + 28 * header.placements.len()
+        + 96 * header.certificate.signatures.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use cross_shard_msg::{Certificate, CheckpointNumber, Congestion, Gas, Ledger, codec};
+
+    use super::*;
+
+    fn header(height: u64, placements: usize) -> SignedHeader {
+        let placements = vec![Default::default(); placements];
+        let header = SealedHeader::seal(Header {
+            shard: ShardId(0),
+            height: Height(height),
+            parent: B256::ZERO,
+            checkpoint: CheckpointNumber(0),
+            timestamp: Timestamp(height),
+            state_root: B256::ZERO,
+            transactions_root: B256::ZERO,
+            results_root: B256::ZERO,
+            outgoing_receipts_root: B256::ZERO,
+            watermarks: Vec::new(),
+            sent: Vec::new(),
+            placements,
+            gas_used: Gas(0),
+            gas_limit: Gas(0),
+            base_fee: 0,
+            congestion: Congestion::default(),
+            ledger: Ledger::default(),
+        });
+        SignedHeader { header, certificate: Certificate { signatures: Vec::new() } }
+    }
+
+    fn own(headers: impl Iterator<Item = SignedHeader>) -> OwnHeaders {
+        let mut own = OwnHeaders::new(&NetworkId::default(), ShardId(0));
+        for header in headers {
+            own.advance(header.header.clone());
+            own.keep(header);
+        }
+        own
+    }
+
+    fn heights(headers: &[SignedHeader]) -> Vec<u64> {
+        headers.iter().map(|header| header.height.0).collect()
+    }
+
+    #[test]
+    fn a_chain_connects_what_it_lies_between() {
+        let mut own = own((1..=8).map(|height| header(height, 0)));
+        assert_eq!(heights(&own.chain(Height(3), Height(7))), [4, 5, 6]);
+        assert!(own.chain(Height(6), Height(7)).is_empty());
+        assert!(own.chain(Height(7), Height(7)).is_empty());
+        own.forget(Height(5));
+        assert_eq!(heights(&own.chain(Height(3), Height(8))), [6, 7]);
+        assert_eq!(heights(&own.range(Height(1), Height(7))), [6, 7]);
+        assert!(own.range(Height(7), Height(1)).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_message_is_left_out() {
+        let large = MAX_CHAIN_BYTES / 28 * 2 / 5;
+        let own = own((1..=8).map(|height| header(height, large)));
+        assert_eq!(heights(&own.chain(Height(0), Height(8))), [6, 7], "the newest ones connect");
+        assert_eq!(heights(&own.range(Height(1), Height(8))), [1, 2]);
+        let encoded = codec::encode(&header(1, 1_000)).unwrap().len();
+        assert!(encoded <= encoded_bytes(&header(1, 1_000)));
     }
 }

@@ -18,7 +18,7 @@ use crate::config::{ConfigError, Environment, ShardConfig, held};
 use crate::congestion;
 use crate::delayed::Delayed;
 use crate::evm::{Executor, Locality as _};
-use crate::headers::OwnHeaders;
+use crate::headers::{self, OwnHeaders};
 use crate::incoming::IncomingQueues;
 use crate::ledger::Books;
 use crate::locale::Locale;
@@ -414,8 +414,7 @@ impl ShardNode {
         let headers = if shard == self.config.shard {
             self.headers.range(first, last)
         } else {
-            let kept = self.incoming.headers(shard, first, last);
-            kept.take(crate::headers::MAX_SERVED).cloned().collect()
+            headers::one_message(self.incoming.headers(shard, first, last))
         };
         if !headers.is_empty() {
             effects.send(to, Message::Headers(Arc::new(headers)));

@@ -6,9 +6,11 @@ mod node_support;
 use std::sync::Arc;
 
 use alloy_primitives::{B256, U256};
+use cross_shard_msg::header::signing_digest;
 use cross_shard_msg::{
-    Cause, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Height, Input, Message, NodeId,
-    Refusal, Sequence, ShardId, Timestamp, TransactionKey, ValidatorIndex,
+    Cause, Certificate, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Header, Height, Input,
+    Message, NodeId, Refusal, SealedHeader, Sequence, ShardId, SignedHeader, Timestamp,
+    TransactionKey, ValidatorIndex,
 };
 use node_support::*;
 
@@ -152,6 +154,44 @@ fn forged_batches_are_dropped_by_reason() {
     world.filter = Box::new(|_, _, _| 1);
     world.millis(2_500);
     assert_eq!(world.balance(1, user(2, 1, 0)), U256::from(ETHER + 10), "the real ones come again");
+}
+
+#[test]
+fn the_header_that_is_crosslinked_counts() {
+    let mut world = World::new(Options::new(2, Gate::Checkpoint));
+    world.filter = Box::new(|_, _, message| u32::from(!matches!(message, Message::Batch(_))));
+    let keys = transfers(&mut world, 0, 3);
+    world.millis(150);
+    // The source signs another header of the same height, with the same receipts.
+    let mut fork = (*world.batches()[0]).clone();
+    let mut header: Header = (*fork.header).clone();
+    header.timestamp = Timestamp(header.timestamp.0 + 1);
+    let header = SealedHeader::seal(header);
+    let digest = signing_digest(&world.settings.network, &header.hash());
+    let certificate = Certificate::single(&shard_key(0), &digest);
+    fork.header = SignedHeader { header, certificate };
+    let message = Message::Batch(Arc::new(fork));
+    world.handle(1, Input::Message { from: NodeId::Shard(ShardId(0)), message });
+    world.filter = Box::new(|_, _, _| 1);
+    world.millis(300);
+    assert_eq!(world.dropped(1, DropReason::Disconnected), 1, "with the checkpoint");
+    world.millis(2_500);
+    assert!(all_settled(&world, &keys), "the real one came again");
+}
+
+#[test]
+fn a_full_queue_keeps_what_is_next() {
+    let mut options = Options::new(2, Gate::Checkpoint);
+    options.bounds.waiting_batches = 1;
+    let mut world = World::new(options);
+    let mut keys = Vec::new();
+    for nonce in 0..5 {
+        keys.extend(transfers(&mut world, nonce, 2));
+        world.millis(100);
+    }
+    assert!(world.dropped(1, DropReason::QueueFull) > 0);
+    world.millis(8_000);
+    assert!(all_settled(&world, &keys));
 }
 
 #[test]

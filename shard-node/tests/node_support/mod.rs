@@ -4,20 +4,22 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+mod build;
+mod committee;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_consensus::{Signed, TxEnvelope, TxLegacy};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
-use consensus::vote::Kind;
-use consensus::{Certificate as Quorum, Committee, Domain, FinalizationCertificate, Keyring, Vote};
-use cross_shard_msg::checkpoint::genesis_digest;
+use alloy_primitives::{Address, B256, U256};
 use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::*;
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use shard_node::evm::outbox_code;
 use shard_node::{Environment, Prescribed, ShardConfig, ShardNode, ShardRecord, Timer, config};
 use state::GenesisAccount;
+
+pub use build::*;
+use committee::TestCommittee;
 
 pub const ETHER: u64 = 1_000_000_000_000_000_000;
 pub const BASE_FEE: u64 = 10;
@@ -109,20 +111,9 @@ pub struct World {
     committee: TestCommittee,
 }
 
-struct TestCommittee {
-    keys: Keyring,
-    headers: Vec<Vec<SignedHeader>>,
-    crosslinked: Vec<usize>,
-    parent: B256,
-    number: CheckpointNumber,
-    placed: Vec<Address>,
-    finalized: Vec<FinalizedCheckpoint>,
-}
-
 impl World {
     pub fn new(options: Options) -> Self {
         let Options { shards, gate, gas_limit, bounds, mut accounts, prescribed } = options;
-        let key = |index: u32| SecretKey::from_seed(&B256::with_last_byte(1 + index as u8));
         let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
         for shard in (0..shards).filter(|_| prescribed.is_none()) {
             for index in 0..40 {
@@ -146,7 +137,7 @@ impl World {
         let settings = Settings {
             network: NetworkId::default(),
             chain_id: if prescribed.is_some() { 1 } else { 1_337 },
-            shards: (0..shards).map(|shard| ShardKeys::single(key(shard).public())).collect(),
+            shards: (0..shards).map(|shard| ShardKeys::single(shard_key(shard).public())).collect(),
             validators: vec![validator.public()],
             genesis_held: genesis.iter().map(|accounts| config::held(accounts)).collect(),
             block_time: Duration::from_millis(100),
@@ -165,7 +156,7 @@ impl World {
             let settings = settings.clone();
             ShardNode::new(ShardConfig {
                 shard: ShardId(shard),
-                key: key(shard),
+                key: shard_key(shard),
                 settings,
                 base: Base::Hash,
                 residents: residents.clone(),
@@ -180,9 +171,6 @@ impl World {
             })
             .unwrap()
         });
-        let domain =
-            Domain { network: settings.network, incarnation: Incarnation(0), epoch: Epoch::ZERO };
-        let committee = Committee::new(domain, &settings.validators).unwrap();
         let mut world = Self {
             now: Timestamp::ZERO,
             nodes: nodes.collect(),
@@ -198,15 +186,7 @@ impl World {
             timers: BTreeMap::new(),
             sequence: 0,
             next_checkpoint: Timestamp::ZERO + settings.checkpoint_every,
-            committee: TestCommittee {
-                keys: Keyring::new(committee, validator).unwrap(),
-                headers: vec![Vec::new(); shards as usize],
-                crosslinked: vec![0; shards as usize],
-                parent: genesis_digest(&settings.network),
-                number: CheckpointNumber::ZERO,
-                placed: Vec::new(),
-                finalized: Vec::new(),
-            },
+            committee: TestCommittee::new(&settings, validator),
             settings,
         };
         for shard in 0..shards as usize {
@@ -457,141 +437,4 @@ impl World {
             );
         }
     }
-}
-
-impl TestCommittee {
-    fn propose(&mut self, now: Timestamp) -> Option<Checkpoint> {
-        let mut cut: Vec<usize> = self.headers.iter().map(Vec::len).collect();
-        loop {
-            let mut lowered = false;
-            for shard in 0..cut.len() {
-                let exceeds = |tip: &SignedHeader| {
-                    let mut marks = tip.watermarks.iter();
-                    marks.any(|mark| mark.height.0 > cut[mark.source.0 as usize] as u64)
-                };
-                if cut[shard] > self.crosslinked[shard]
-                    && exceeds(&self.headers[shard][cut[shard] - 1])
-                {
-                    cut[shard] -= 1;
-                    lowered = true;
-                }
-            }
-            if !lowered {
-                break;
-            }
-        }
-        let mut crosslinks = Vec::new();
-        let mut placements = Vec::new();
-        for (shard, headers) in self.headers.iter().enumerate() {
-            let taken = &headers[self.crosslinked[shard]..cut[shard]];
-            let Some(tip) = taken.last() else { continue };
-            for mark in taken.iter().flat_map(|header| &header.watermarks) {
-                let source = &self.headers[mark.source.0 as usize][mark.height.0 as usize - 1];
-                assert_eq!(source.hash(), mark.header);
-                let sent = source.sent_to(ShardId(shard as u32)).unwrap();
-                assert_eq!((sent.sequence, sent.value), (mark.sequence, mark.value), "R-LED-3");
-            }
-            crosslinks.push(Crosslink {
-                shard: ShardId(shard as u32),
-                first: taken[0].height,
-                headers: taken.iter().map(SignedHeader::hash).collect(),
-                congestion: tip.congestion,
-            });
-            for address in taken.iter().flat_map(|header| &header.placements) {
-                if !self.placed.contains(address) {
-                    self.placed.push(*address);
-                    placements.push(Placement { address: *address, shard: ShardId(shard as u32) });
-                }
-            }
-        }
-        if crosslinks.is_empty() {
-            return None;
-        }
-        self.crosslinked = cut;
-        self.number = self.number.next();
-        let checkpoint = Checkpoint {
-            number: self.number,
-            parent: self.parent,
-            timestamp: now,
-            epoch: Epoch::ZERO,
-            crosslinks,
-            placements,
-        };
-        self.parent = checkpoint.digest();
-        Some(checkpoint)
-    }
-
-    fn certify(&mut self, checkpoint: Checkpoint) -> FinalizedCheckpoint {
-        let digest = checkpoint.digest();
-        let view = View(checkpoint.number.0);
-        let vote = Vote::sign(&self.keys, view, Kind::Finalize, digest);
-        let quorum = Quorum {
-            epoch: Epoch::ZERO,
-            view,
-            kind: Kind::Finalize,
-            digest,
-            signatures: vec![(vote.validator, vote.signature)],
-        };
-        let certificate = FinalizationCertificate::new(quorum).unwrap();
-        let certificate = codec::encode(&certificate).unwrap().into();
-        let finalized = FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate };
-        self.finalized.push(finalized.clone());
-        finalized
-    }
-}
-
-/// An account whose base home is `shard` of `shards`.
-pub fn user(shards: u32, shard: u32, index: u32) -> Address {
-    let mut bytes = [0x11; 20];
-    bytes[16..].copy_from_slice(&((index + 1) * shards + shard).to_be_bytes());
-    Address::from(bytes)
-}
-
-/// A legacy transaction of `sender` at [`PRICE`].
-pub fn transaction(
-    sender: Address,
-    nonce: u64,
-    to: Option<Address>,
-    value: u64,
-    gas_limit: u64,
-    input: Bytes,
-) -> Recovered {
-    let tx = TxLegacy {
-        chain_id: Some(1_337),
-        nonce,
-        gas_price: u128::from(PRICE),
-        gas_limit,
-        to: to.map_or(TxKind::Create, TxKind::Call),
-        value: U256::from(value),
-        input,
-    };
-    // Senders are assumed here; the signature only makes hashes differ.
-    let signature = Signature::new(U256::from_be_slice(sender.as_slice()), U256::from(1), false);
-    let envelope = TxEnvelope::Legacy(Signed::new_unhashed(tx, signature));
-    Recovered::assumed(Transaction::signed(envelope), sender)
-}
-
-pub fn transfer(sender: Address, nonce: u64, to: Address, value: u64) -> Recovered {
-    transaction(sender, nonce, Some(to), value, 21_000, Bytes::new())
-}
-
-/// Call data: a function by its signature, arguments as words.
-pub fn calldata(function: &str, words: &[U256]) -> Bytes {
-    let mut data = keccak256(function)[..4].to_vec();
-    for word in words {
-        data.extend_from_slice(&word.to_be_bytes::<32>());
-    }
-    data.into()
-}
-
-pub fn word(address: Address) -> U256 {
-    U256::from_be_slice(address.as_slice())
-}
-
-/// Bytes of a contract's artifact.
-pub fn artifact(contract: &str, field: &str) -> Bytes {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contracts/artifacts/").to_owned();
-    let text = std::fs::read_to_string(path + contract + ".json").unwrap();
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    json[field].as_str().unwrap().parse().unwrap()
 }

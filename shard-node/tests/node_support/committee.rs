@@ -1,0 +1,118 @@
+//! Finalizes checkpoints as the real committee would, without its agreement.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use consensus::vote::Kind;
+use consensus::{Certificate as Quorum, Committee, Domain, FinalizationCertificate, Keyring, Vote};
+use cross_shard_msg::checkpoint::genesis_digest;
+use cross_shard_msg::*;
+
+/// A committee of one validator.
+pub struct TestCommittee {
+    keys: Keyring,
+    pub headers: Vec<Vec<SignedHeader>>,
+    crosslinked: Vec<usize>,
+    parent: B256,
+    number: CheckpointNumber,
+    placed: Vec<Address>,
+    pub finalized: Vec<FinalizedCheckpoint>,
+}
+
+impl TestCommittee {
+    pub fn new(settings: &Settings, validator: SecretKey) -> Self {
+        let network = settings.network;
+        let domain = Domain { network, incarnation: Incarnation(0), epoch: Epoch::ZERO };
+        let committee = Committee::new(domain, &settings.validators).unwrap();
+        let shards = settings.shards.len();
+        Self {
+            keys: Keyring::new(committee, validator).unwrap(),
+            headers: vec![Vec::new(); shards],
+            crosslinked: vec![0; shards],
+            parent: genesis_digest(&network),
+            number: CheckpointNumber::ZERO,
+            placed: Vec::new(),
+            finalized: Vec::new(),
+        }
+    }
+
+    /// Takes in as much as the watermarks allow.
+    pub fn propose(&mut self, now: Timestamp) -> Option<Checkpoint> {
+        let mut cut: Vec<usize> = self.headers.iter().map(Vec::len).collect();
+        loop {
+            let mut lowered = false;
+            for shard in 0..cut.len() {
+                let exceeds = |tip: &SignedHeader| {
+                    let mut marks = tip.watermarks.iter();
+                    marks.any(|mark| mark.height.0 > cut[mark.source.0 as usize] as u64)
+                };
+                if cut[shard] > self.crosslinked[shard]
+                    && exceeds(&self.headers[shard][cut[shard] - 1])
+                {
+                    cut[shard] -= 1;
+                    lowered = true;
+                }
+            }
+            if !lowered {
+                break;
+            }
+        }
+        let mut crosslinks = Vec::new();
+        let mut placements = Vec::new();
+        for (shard, headers) in self.headers.iter().enumerate() {
+            let taken = &headers[self.crosslinked[shard]..cut[shard]];
+            let Some(tip) = taken.last() else { continue };
+            for mark in taken.iter().flat_map(|header| &header.watermarks) {
+                let source = &self.headers[mark.source.0 as usize][mark.height.0 as usize - 1];
+                assert_eq!(source.hash(), mark.header);
+                let sent = source.sent_to(ShardId(shard as u32)).unwrap();
+                assert_eq!((sent.sequence, sent.value), (mark.sequence, mark.value), "R-LED-3");
+            }
+            crosslinks.push(Crosslink {
+                shard: ShardId(shard as u32),
+                first: taken[0].height,
+                headers: taken.iter().map(SignedHeader::hash).collect(),
+                congestion: tip.congestion,
+            });
+            for address in taken.iter().flat_map(|header| &header.placements) {
+                if !self.placed.contains(address) {
+                    self.placed.push(*address);
+                    placements.push(Placement { address: *address, shard: ShardId(shard as u32) });
+                }
+            }
+        }
+        if crosslinks.is_empty() {
+            return None;
+        }
+        self.crosslinked = cut;
+        self.number = self.number.next();
+        let checkpoint = Checkpoint {
+            number: self.number,
+            parent: self.parent,
+            timestamp: now,
+            epoch: Epoch::ZERO,
+            crosslinks,
+            placements,
+        };
+        self.parent = checkpoint.digest();
+        Some(checkpoint)
+    }
+
+    pub fn certify(&mut self, checkpoint: Checkpoint) -> FinalizedCheckpoint {
+        let digest = checkpoint.digest();
+        let view = View(checkpoint.number.0);
+        let vote = Vote::sign(&self.keys, view, Kind::Finalize, digest);
+        let quorum = Quorum {
+            epoch: Epoch::ZERO,
+            view,
+            kind: Kind::Finalize,
+            digest,
+            signatures: vec![(vote.validator, vote.signature)],
+        };
+        let certificate = FinalizationCertificate::new(quorum).unwrap();
+        let certificate = codec::encode(&certificate).unwrap().into();
+        let finalized = FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate };
+        self.finalized.push(finalized.clone());
+        finalized
+    }
+}
