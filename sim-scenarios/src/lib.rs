@@ -1,9 +1,10 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
 pub mod cli;
-pub mod metrics;
 pub mod client;
 pub mod launch;
+pub mod metrics;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod workload;

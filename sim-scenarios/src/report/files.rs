@@ -1,0 +1,75 @@
+//! Puts everything that a run leaves for its user into the run's directory.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{csv_files, histogram_log, manifest, summary};
+use crate::metrics::Measured;
+use crate::scenario::Span;
+
+/// The files that [`write`] writes. `senders.csv` only where a trace was replayed.
+pub const FILES: &[&str] = &[
+    "scenario.toml",
+    "summary.json",
+    "manifest.json",
+    "transactions.csv",
+    "legs.csv",
+    "blocks.csv",
+    "checkpoints.csv",
+    "senders.csv",
+    "inclusion.hlog",
+    "cross_shard.hlog",
+    "settlement.hlog",
+    "finality.hlog",
+];
+
+/// A file that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {source}")]
+pub struct ReportError {
+    /// Which.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// Writes all files into `directory`, which exists; what is there is replaced. The summary comes
+/// first, so that a full disk takes the tables and not the results.
+///
+/// # Errors
+/// For the first file that cannot be written.
+pub fn write(measured: &Measured<'_>, directory: &Path) -> Result<(), ReportError> {
+    let file = |name: &str, content: &dyn Fn(&mut BufWriter<File>) -> io::Result<()>| {
+        let path = directory.join(name);
+        File::create(&path)
+            .map(|file| BufWriter::with_capacity(1 << 18, file))
+            .and_then(|mut out| content(&mut out).and_then(|()| out.flush()))
+            .map_err(|source| ReportError { path, source })
+    };
+    file("summary.json", &|out| write!(out, "{}", summary(measured)))?;
+    file("manifest.json", &|out| json(&manifest(measured), out))?;
+    file("scenario.toml", &|out| write!(out, "{}", measured.run.scenario))?;
+    for span in Span::ALL {
+        file(&format!("{span}.hlog"), &|out| histogram_log::write(*span, measured, out))?;
+    }
+    file("checkpoints.csv", &|out| Ok(csv_files::checkpoints(measured, out)?))?;
+    file("blocks.csv", &|out| Ok(csv_files::blocks(measured, out)?))?;
+    file("transactions.csv", &|out| Ok(csv_files::transactions(measured, out)?))?;
+    file("legs.csv", &|out| Ok(csv_files::legs(measured, out)?))?;
+    if !measured.run.substitutes.is_empty() {
+        file("senders.csv", &|out| Ok(csv_files::senders(measured, out)?))?;
+    }
+    Ok(())
+}
+
+/// Writes JSON for programs and people.
+///
+/// # Errors
+/// What the writer says.
+fn json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    out.write_all(b"\n")
+}
