@@ -1,197 +1,16 @@
 //! The client against a network that a test plays by hand, and against a small scripted one.
 
+mod lab;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use alloy_consensus::Transaction as _;
-use alloy_primitives::{B256, Bytes};
 use cross_shard_msg::{
-    Admission, Checkpoint, CheckpointNumber, Congestion, Crosslink, Epoch, Failure, Height,
-    LegNotice, Placement, Recovered, Submission, Transaction,
+    CheckpointNumber, Failure, Height, LegNotice, Placement, Recovered, Transaction,
 };
-use partitioning::{Base, Residents};
 
 use super::*;
-use crate::scenario::{Places, parse};
-use crate::workload::{self, Workers};
-
-const MS: u64 = 1_000_000;
-const TRANSFERS: &str = "kind = \"transfer\"\narrivals = \"uniform\"\nrate = ";
-const TOKENS: &str = "kind = \"call\"\narrivals = \"uniform\"\ncontract = \"erc20\"\n\
-                      function = \"transfer(address,uint256)\"\nargs = [\"account\", 1]\nrate = ";
-
-fn at(millis: u64) -> Timestamp {
-    Timestamp(millis * MS)
-}
-
-/// A client, its time, and what it did.
-struct Lab {
-    client: Client,
-    workload: Arc<SignedWorkload>,
-    allocation: Allocation,
-    now: Timestamp,
-    wake: Option<Timestamp>,
-    /// (time, shard, transaction), in the order of sending.
-    sent: Vec<(Timestamp, ShardId, usize)>,
-    messages: usize,
-    pulls: Vec<(NodeId, CheckpointNumber)>,
-    events: Vec<Event>,
-    progress: Vec<Arc<ClientProgress>>,
-    checkpoints: u64,
-}
-
-impl Lab {
-    /// One second of load at `rate` per second, on 4 shards with 4 validators.
-    fn new(load: &str, rate: u32) -> Self {
-        let text = format!(
-            "name = \"test\"\nseed = 5\n[network]\nshards = 4\nvalidators = 4\n\
-             block_time = \"100ms\"\n[accounts]\ncount = 20\n[client]\nretry_deadline = \"2s\"\n\
-             drain_timeout = \"10s\"\n[[phase]]\nname = \"p\"\nfor = \"1s\"\n\
-             [[phase.load]]\n{load}{rate}\n"
-        );
-        let places = Places { base: PathBuf::from("."), data: None };
-        let scenario = parse("test", &text, &[], &places).unwrap();
-        let allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
-        let open = |_: &Path| Err(std::io::Error::other("no files"));
-        let planned = workload::build(&scenario, &allocation, &open, &Workers::single()).unwrap();
-        let workload = Arc::new(workload::sign(&planned, &Workers::single()).unwrap());
-        let config = ClientConfig::of(&scenario, at(50));
-        let mut lab = Self {
-            client: Client::new(config, allocation.clone(), workload.clone()),
-            workload,
-            allocation,
-            now: Timestamp::ZERO,
-            wake: None,
-            sent: Vec::new(),
-            messages: 0,
-            pulls: Vec::new(),
-            events: Vec::new(),
-            progress: Vec::new(),
-            checkpoints: 0,
-        };
-        lab.input(Input::Start);
-        lab
-    }
-
-    fn input(&mut self, input: Input<Client>) {
-        let mut effects = Effects::new();
-        self.client.handle(self.now, input, &mut effects);
-        for effect in effects.drain() {
-            match effect {
-                Effect::Send { to: NodeId::Shard(shard), message: Message::Submit(pack) } => {
-                    assert!(pack.len() <= MAX_MESSAGE_ITEMS);
-                    self.messages += 1;
-                    for submission in pack {
-                        let index = self.index_of(&submission);
-                        self.sent.push((self.now, shard, index));
-                    }
-                }
-                Effect::Send { to, message: Message::PullCheckpoints { from } } => {
-                    self.pulls.push((to, from));
-                }
-                Effect::SetTimer { timer: Wake, at } => self.wake = Some(at),
-                Effect::CancelTimer(Wake) => self.wake = None,
-                Effect::Executed(progress) => self.progress.push(progress),
-                Effect::Observe(event) => self.events.push(event),
-                other => panic!("unexpected {other:?}"),
-            }
-        }
-    }
-
-    fn index_of(&self, submission: &Submission) -> usize {
-        let key = Transaction::decode(submission.encoded.clone()).unwrap().key();
-        self.workload.transactions.iter().position(|transaction| transaction.key == key).unwrap()
-    }
-
-    /// Lets time pass, waking the client when it asks for it.
-    fn until(&mut self, millis: u64) {
-        while let Some(wake) = self.wake.filter(|wake| *wake <= at(millis)) {
-            self.now = self.now.max(wake);
-            self.wake = None;
-            self.input(Input::Timer(Wake));
-        }
-        self.now = at(millis);
-    }
-
-    fn from_shard(&mut self, shard: u32, message: Message) {
-        self.input(Input::Message { from: NodeId::Shard(ShardId(shard)), message });
-    }
-
-    fn answer(&mut self, index: usize, outcome: Result<(), Refusal>) {
-        let hash = Transaction::decode(self.workload.encoded(index)).unwrap().hash();
-        let admission = Admission { hash, outcome };
-        self.from_shard(0, Message::Admissions(vec![admission]));
-    }
-
-    fn block(&mut self, shard: u32, height: u64, legs: &[LegNotice]) {
-        let notice = BlockNotice {
-            shard: ShardId(shard),
-            height: Height(height),
-            legs: legs.to_vec(),
-            dropped: Vec::new(),
-            placements: Vec::new(),
-        };
-        self.from_shard(shard, Message::Included(Arc::new(notice)));
-    }
-
-    fn leg(&self, index: usize, first: bool, caused: u32) -> LegNotice {
-        let key = self.workload.transactions[index].key;
-        LegNotice { key, first, status: LegStatus::Succeeded, caused, created: 0 }
-    }
-
-    /// A checkpoint that covers each shard up to a height, from two coordinators.
-    fn finalize(&mut self, tips: &[(u32, u64)], placements: Vec<Placement>) {
-        self.checkpoints += 1;
-        let checkpoint = checkpoint(self.checkpoints, tips, placements);
-        for validator in [0, 2] {
-            self.from_coordinator(validator, checkpoint.clone());
-        }
-    }
-
-    fn from_coordinator(&mut self, validator: u32, checkpoint: Checkpoint) {
-        let finalized =
-            FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate: Bytes::new() };
-        let from = NodeId::Coordinator(ValidatorIndex(validator));
-        self.input(Input::Message { from, message: Message::Finalized(finalized) });
-    }
-
-    fn tally(&self) -> Tally {
-        self.client.book.tally(Stage::Run)
-    }
-
-    fn end(&self) -> &ClientProgress {
-        let last = self.progress.last().unwrap();
-        assert!(last.ended.is_some(), "{last:?}");
-        last
-    }
-
-    fn sent_at(&self, index: usize) -> Vec<u64> {
-        let of = self.sent.iter().filter(|(_, _, sent)| *sent == index);
-        of.map(|(at, _, _)| at.as_millis()).collect()
-    }
-
-    fn dropped(&self, reason: DropReason) -> usize {
-        self.events.iter().filter(|event| **event == Event::Dropped { reason }).count()
-    }
-}
-
-/// A checkpoint whose crosslinks all begin at height 1: the client looks at their tips only.
-fn checkpoint(number: u64, tips: &[(u32, u64)], placements: Vec<Placement>) -> Checkpoint {
-    let crosslink = |(shard, tip): &(u32, u64)| Crosslink {
-        shard: ShardId(*shard),
-        first: Height(1),
-        headers: vec![B256::ZERO; *tip as usize],
-        congestion: Congestion::default(),
-    };
-    Checkpoint {
-        number: CheckpointNumber(number),
-        parent: B256::ZERO,
-        timestamp: Timestamp::ZERO,
-        epoch: Epoch::ZERO,
-        crosslinks: tips.iter().map(crosslink).collect(),
-        placements,
-    }
-}
+use lab::{Lab, TOKENS, TRANSFERS, at, checkpoint};
 
 #[test]
 fn the_schedule_is_kept_whatever_the_network_does() {
@@ -302,7 +121,7 @@ fn a_dropped_transaction_is_retried_too() {
         dropped: vec![(key, Refusal::Expired)],
         placements: Vec::new(),
     };
-    lab.from_shard(0, Message::Included(Arc::new(notice)));
+    lab.hear_shard(0, Message::Included(Arc::new(notice)));
     lab.until(200);
     assert_eq!(lab.sent.len(), 2);
 }
@@ -378,13 +197,13 @@ fn repeated_notices_and_lies_change_nothing() {
         dropped: vec![(key, Refusal::Expired)],
         placements: Vec::new(),
     };
-    lab.from_shard(0, Message::Included(Arc::new(notice)));
+    lab.hear_shard(0, Message::Included(Arc::new(notice)));
     lab.block(2, 1, &[stranger]);
     assert_eq!(lab.dropped(DropReason::Unexpected), 1);
     lab.block(1, 1, &[lab.leg(0, false, 0)]);
-    lab.from_coordinator(3, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
+    lab.hear_coordinator(3, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
     assert_eq!((lab.tally().settled, lab.tally().finalized), (1, 0));
-    lab.from_coordinator(1, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
+    lab.hear_coordinator(1, checkpoint(1, &[(0, 9), (1, 9)], Vec::new()));
     assert_eq!(lab.tally().finalized, 1);
 }
 
@@ -395,7 +214,7 @@ fn missing_checkpoints_are_pulled_once_in_a_while() {
     for (number, time) in [(2, 60), (3, 70), (4, 2_000)] {
         lab.until(time);
         for validator in [0, 1] {
-            lab.from_coordinator(validator, checkpoint(number, &[], Vec::new()));
+            lab.hear_coordinator(validator, checkpoint(number, &[], Vec::new()));
         }
     }
     let expected = (NodeId::Coordinator(ValidatorIndex(1)), CheckpointNumber(1));
@@ -518,7 +337,7 @@ fn run(lab: &mut Lab) {
             return;
         }
         let mut now = std::mem::take(&mut arriving);
-        for (_, shard, index) in lab.sent[taken..].to_vec() {
+        for (_, shard, index) in lab.sent[taken..].iter().copied() {
             let transaction = Transaction::decode(lab.workload.encoded(index)).unwrap();
             let recovered = Recovered::recover(transaction).unwrap();
             assert_eq!(Some(recovered.sender()), lab.workload.sender(index));
