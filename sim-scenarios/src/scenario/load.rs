@@ -47,11 +47,10 @@ pub struct CallLoad {
     /// so spread over the shards. A call goes to one of them, drawn uniformly. 1 to 1,024, at most
     /// the number of accounts.
     pub instances: u32,
-    /// The constructor's arguments.
+    /// The constructor's arguments. Empty for the ERC-20 that ships: a supply of a billion tokens.
     pub constructor: Vec<Argument>,
-    /// Sent to each instance by its deployer before the run's clock starts: each template once
-    /// for every account, which is what [`Argument::Account`] stands for here. Weights do not
-    /// matter.
+    /// Sent once by each account to each instance before the run's clock starts, in this order.
+    /// Weights do not matter here. (The tokens of the ERC-20 that ships are handed out anyway.)
     pub setup: Vec<CallTemplate>,
     /// What is called, drawn by weight. At least one.
     pub mix: Vec<CallTemplate>,
@@ -112,8 +111,7 @@ pub enum Parameter {
 /// Where an argument's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// `"account"`: the address of an account drawn by popularity, other than the sender; in
-    /// `setup`, of every account in turn.
+    /// `"account"`: the address of an account drawn by popularity, other than the sender.
     Account,
     /// `"sender"`: the address of the transaction's sender.
     Sender,

@@ -65,7 +65,7 @@ pub(super) fn read_client(notes: &Notes, top: &Section<'_>, network: &ReadNetwor
             notes.wrong(
                 max_fee.blame(base_fee),
                 format!("`{}` does not cover base fee and tip", max_fee.path),
-                format!("expected at least {}", print_wei(needed)),
+                format!("`{}` must be at least {}", max_fee.path, print_wei(needed)),
             );
         }
     }

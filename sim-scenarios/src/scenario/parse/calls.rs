@@ -62,9 +62,9 @@ fn templates(
     load: &Section<'_>,
     key: &'static str,
 ) -> Option<Vec<CallTemplate>> {
-    let sections = load.sections(key);
-    if load.has(key) && key == "mix" && sections.is_empty() {
-        load.missing("function", "function = \"transfer(address,uint256)\"");
+    let sections = load.sections(key)?;
+    if key == "mix" && sections.is_empty() {
+        load.missing("mix", "function = \"transfer(address,uint256)\"");
     }
     let mut templates = Some(Vec::new());
     for section in sections {

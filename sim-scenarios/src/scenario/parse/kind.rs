@@ -54,7 +54,9 @@ impl Wrong {
         match why {
             Unreadable::Form => Self::value(format!("expected {expected}")),
             Unreadable::TooLarge => Self::value("too large"),
-            Unreadable::TooFine => Self::value("more decimals than the unit has"),
+            Unreadable::TooFine => {
+                Self::value(format!("expected {expected}, without so many decimals"))
+            }
         }
     }
 }
@@ -118,7 +120,7 @@ pub fn is_identifier(text: &str) -> bool {
 pub(super) fn choice<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&Node) -> Result<T, Wrong> {
     move |node| {
         let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        let expected = quoted.join(" or ");
+        let expected = one_of(&quoted);
         let text = string(node, &expected)?;
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {
@@ -177,7 +179,10 @@ pub(super) fn rate(node: &Node) -> Result<Rate, Wrong> {
     let expected = "a number of transactions per second, such as 200 or 0.5";
     let text = number_or_string(node, expected)?;
     let range = Rate { per_kilosecond: 1 }..=Rate { per_kilosecond: 1_000_000_000 };
-    within(Rate::read(&text), &range, expected, |bound| format!("{bound} per second"))
+    within(Rate::read(&text), &range, expected, |bound| match bound.per_kilosecond / 1_000 {
+        0 => format!("{bound} per second"),
+        whole => format!("{} per second", group(whole)),
+    })
 }
 
 /// A share from 0 to 1.
@@ -209,6 +214,15 @@ pub(super) fn group(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn one_of(words: &[String]) -> String {
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn number_or_string(node: &Node, expected: &str) -> Result<String, Wrong> {

@@ -73,15 +73,15 @@ fn parse_with(
             notes.wrong(&Place::new(0, span), "not valid TOML", error.message());
         }
     }
+    // What stands in a broken tree says little about what was meant.
+    if !notes.is_empty() {
+        return None;
+    }
     let mut root = tree::table(0, table.get_ref());
     for (index, argument) in overrides.iter().enumerate() {
         if let Err(problem) = overrides::apply(&mut root, index + 1, argument) {
             notes.add(problem);
         }
-    }
-    // What stands in a broken tree says little about what was meant.
-    if !notes.is_empty() {
-        return None;
     }
     let scenario = read(notes, &root, places);
     if notes.is_empty() { scenario } else { None }
@@ -144,3 +144,6 @@ fn read_file(path: &Path) -> Result<String, Rejected> {
         Rejected::new(vec![source], vec![problem])
     })
 }
+
+#[cfg(test)]
+mod documentation;

@@ -161,7 +161,7 @@ fn transport(notes: &Notes, section: &Section<'_>) -> Option<TransportBounds> {
         notes.wrong(
             window.blame(queue),
             format!("`{}` is above `{}`", window.path, queue.path),
-            format!("expected at most {}: what is sent stays in the queue", queue.value),
+            format!("the queue holds what is sent, so the window is at most {}", queue.value),
         );
     }
     Some(TransportBounds {
@@ -188,7 +188,11 @@ fn links(
     let jitter = section.with_default("jitter", Duration::ZERO, &minute);
     let bandwidth = section.with_default("bandwidth", Bandwidth::Unlimited, kind::bandwidth);
     let mut overrides = Some(Vec::new());
-    for change in section.sections("override") {
+    let changes = section.sections("override");
+    if changes.is_none() {
+        overrides = None;
+    }
+    for change in changes.unwrap_or_default() {
         let end = |node: &Node| endpoint(node, shards, validators);
         let from = change.required("from", "from = \"shard:0\"", end);
         let to = change.required("to", "to = \"client\"", end);

@@ -36,20 +36,27 @@ pub(super) fn read(
     known: &Known<'_>,
     places: &Places,
 ) -> ReadPhases {
-    let sections = top.sections("phase");
-    if sections.is_empty() && !top.has("phase") {
+    let Some(sections) = top.sections("phase") else {
+        return ReadPhases { names: Vec::new(), phases: None };
+    };
+    if sections.is_empty() {
         top.missing("phase", "[[phase]]");
     }
     let mut names: Vec<(String, bool)> = Vec::new();
     let mut phases = Some(Vec::new());
     for section in sections {
         let name = section.required("name", "name = \"steady\"", kind::identifier);
-        let length = kind::duration(Duration(1)..=DAY);
+        let length = kind::duration(Duration::from_millis(1)..=DAY);
         let duration = section.optional("for", &length);
         let record = section.with_default("record", true, kind::boolean);
         let mut loads = Some(Vec::new());
         let mut finite = true;
         let load_sections = section.sections("load");
+        if load_sections.is_none() {
+            loads = None;
+        }
+        let idle = load_sections.as_ref().is_some_and(Vec::is_empty);
+        let load_sections = load_sections.unwrap_or_default();
         let alone = load_sections.len() == 1;
         for load in load_sections {
             let (load, ends) = loads::read(notes, load, known, places, duration.as_ref(), alone);
@@ -59,8 +66,7 @@ pub(super) fn read(
                 loads
             });
         }
-        let endless = !finite || !section.has("load");
-        if endless && !section.has("for") {
+        if (idle || !finite) && !section.has("for") {
             section.missing("for", "for = \"10s\"");
         }
         if let Some(name) = &name {

@@ -15,11 +15,15 @@ pub(super) struct Notes {
     /// Every key that was asked for, by the path of its section (`phase.load`).
     known: RefCell<BTreeMap<String, BTreeSet<&'static str>>>,
     unknown: RefCell<Vec<UnknownKey>>,
+    /// The keys that are needed and not there, by full path.
+    missing: RefCell<Vec<(String, Problem)>>,
 }
 
 #[derive(Debug)]
 struct UnknownKey {
     section: String,
+    /// The section with its indices.
+    shown: String,
     key: String,
     at: Place,
     siblings: Vec<&'static str>,
@@ -75,7 +79,9 @@ impl Notes {
 
     /// Whether nothing is wrong so far.
     pub(super) fn is_empty(&self) -> bool {
-        self.problems.borrow().is_empty() && self.unknown.borrow().is_empty()
+        self.problems.borrow().is_empty()
+            && self.unknown.borrow().is_empty()
+            && self.missing.borrow().is_empty()
     }
 
     /// All problems; unknown keys are told from slips and from keys of other sections only here,
@@ -83,9 +89,16 @@ impl Notes {
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         let known = self.known.into_inner();
+        let mut missing = self.missing.into_inner();
         for unknown in self.unknown.into_inner() {
+            // A slip in a needed key is one problem, not two.
+            if let Some(near) = unknown.nearest() {
+                let meant = join(&unknown.shown, near);
+                missing.retain(|(path, _)| *path != meant);
+            }
             problems.push(unknown.explain(&known));
         }
+        problems.extend(missing.into_iter().map(|(_, problem)| problem));
         problems
     }
 
@@ -98,13 +111,21 @@ impl Notes {
 }
 
 impl UnknownKey {
+    /// The key that was meant, if this is a slip.
+    fn nearest(&self) -> Option<&'static str> {
+        nearest(&self.key, self.siblings.iter().copied())
+    }
+
     fn explain(self, known: &BTreeMap<String, BTreeSet<&'static str>>) -> Problem {
-        let Self { section, key, at, siblings } = self;
+        let near = self.nearest();
+        let Self { section, key, at, siblings, .. } = self;
         let place =
             if section.is_empty() { "a scenario".to_owned() } else { format!("`{section}`") };
         let elsewhere = known.iter().find(|(_, keys)| keys.contains(key.as_str()));
-        let label = match (nearest(&key, siblings.iter().copied()), elsewhere) {
+        let label = match (near, elsewhere) {
             (Some(near), _) => format!("did you mean `{near}`?"),
+            // The kinds of loads have different keys under one path.
+            (None, _) if section == "phase.load" => "this kind of load has no such key".to_owned(),
             (None, Some((path, _))) if path.is_empty() => {
                 "it belongs to the top of the file, before the first `[section]`".to_owned()
             }
@@ -198,12 +219,14 @@ impl<'a> Section<'a> {
 
     /// Reports that `key` is needed.
     pub(super) fn missing(&self, key: &str, example: &str) {
-        self.notes.add(Problem {
-            title: format!("`{}` is missing", self.path_of(key)),
+        let path = self.path_of(key);
+        let problem = Problem {
+            title: format!("`{path}` is missing"),
             at: Some(self.at.clone()),
             label: format!("expected `{key}`"),
             help: Some(format!("write, for example, `{example}`")),
-        });
+        };
+        self.notes.missing.borrow_mut().push((path, problem));
     }
 
     /// Whether `key` is there, read or not.
@@ -233,13 +256,14 @@ impl<'a> Section<'a> {
         Section::new(self.notes, table, join(&self.path, key), self.path_of(key), at)
     }
 
-    /// The tables of the array under `key` (`[[key]]`); none if there is no such key.
-    pub(super) fn sections<'b>(&'b self, key: &'static str) -> Vec<Section<'b>> {
-        let Some(node) = self.node(key) else { return Vec::new() };
+    /// The tables of the array under `key` (`[[key]]`): none if there is no such key, `None` if it
+    /// is no such array.
+    pub(super) fn sections<'b>(&'b self, key: &'static str) -> Option<Vec<Section<'b>>> {
+        let Some(node) = self.node(key) else { return Some(Vec::new()) };
         let Value::Array(elements) = &node.value else {
             let wrong = Wrong::kind(&format!("an array of tables (`[[{key}]]`)"), node);
             self.notes.add(wrong.into_problem(&self.path_of(key), node));
-            return Vec::new();
+            return None;
         };
         let mut sections = Vec::new();
         for (index, element) in elements.iter().enumerate() {
@@ -255,7 +279,7 @@ impl<'a> Section<'a> {
                 _ => self.notes.add(Wrong::kind("a table", element).into_problem(&shown, element)),
             }
         }
-        sections
+        Some(sections)
     }
 
     /// Its entries as they are, in the order of the file.
@@ -277,6 +301,7 @@ impl<'a> Section<'a> {
             if !asked.contains(&key.as_str()) {
                 self.notes.unknown.borrow_mut().push(UnknownKey {
                     section: self.path.clone(),
+                    shown: self.shown.clone(),
                     key: key.clone(),
                     at: entry.key_at.clone(),
                     siblings: asked.clone(),

@@ -91,6 +91,7 @@ fn check_phase(notes: &Notes, at: &Place, phase: &str, phases: &[(String, bool)]
             let names = phases.iter().map(|(name, _)| name.as_str());
             let label = match nearest(phase, names.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
+                None if phases.is_empty() => "the scenario has no phase".to_owned(),
                 None => format!("the phases are `{}`", names.collect::<Vec<_>>().join("`, `")),
             };
             notes.wrong(at, format!("there is no phase `{phase}`"), label);
@@ -120,7 +121,9 @@ fn unknown_metric(at: &Place, path: &str) -> Problem {
 fn condition_of(metric: Metric, node: &Node) -> Result<(Comparison, Limit), Wrong> {
     let example = match metric {
         metric if metric.is_time() => "a comparison such as \"< 3s\"",
-        Metric::Transactions(_) => "a comparison such as \"== 0\" or \"<= 1%\"",
+        Metric::Transactions(outcome) if outcome != Outcome::Offered => {
+            "a comparison such as \"== 0\" or \"<= 1%\""
+        }
         Metric::CrossShardRatio => "a comparison such as \">= 50%\"",
         _ => "a comparison such as \">= 100\"",
     };
