@@ -14,6 +14,7 @@ use shard_node::evm::{BlockEnvironment, outbox_code};
 use shard_node::{genesis_of, held};
 use state::GenesisAccount;
 
+use crate::client::route;
 use crate::scenario::{self, AllocationRule, Bandwidth, BlockPhase, Scenario, Signatures};
 
 /// Unix time at which the labs' chains start, in seconds: 2026-01-01. Fixed, so that a run does not
@@ -173,7 +174,8 @@ fn order_of(
     prescription: Option<&Prescription>,
 ) -> Vec<B256> {
     let all = prescription.map(|block| block.order.as_slice()).unwrap_or_default();
-    let local = all.iter().filter(|(_, sender)| allocation.home(sender).is(shard));
+    // A sender that lives everywhere is served by one shard: the others would wait for ever.
+    let local = all.iter().filter(|(_, sender)| route(allocation, sender) == shard);
     local.map(|(hash, _)| *hash).collect()
 }
 

@@ -13,7 +13,10 @@ use simulation::checkers::Records;
 use simulation::{CostProfile, Follower, Link, Links, World};
 
 use super::collect::empty_records;
+use super::prepare::Job;
+use crate::client::{Client, ClientConfig, ClientProgress};
 use crate::launch::{NetworkPlan, NodeFileError};
+use crate::scenario::Scenario;
 
 /// How long a write takes to be durable in the simulated world.
 const DURABLE_AFTER: Duration = Duration::from_micros(50);
@@ -49,19 +52,61 @@ pub struct Simulated {
     pub digest: alloy_primitives::B256,
 }
 
-/// Runs the network of `plan` with `client` until `done` says so, or until `end`.
+/// What a simulated run is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions {
+    /// What work costs a node's CPU.
+    pub profile: CostProfile,
+    /// The run ends then, whatever is still open.
+    pub end: Timestamp,
+    /// How much longer the network runs once its client has ended.
+    pub linger: Duration,
+}
+
+/// Runs `job` with the load generator that its scenario asks for, until that has ended. Returns
+/// what it said last, too.
+///
+/// # Errors
+/// When a machine cannot be made.
+pub fn simulate_job(
+    scenario: &Scenario,
+    job: &Job,
+    conditions: Conditions,
+) -> Result<(Simulated, Option<ClientProgress>), SimulationError> {
+    let plan = &job.plan;
+    let allocation = partitioning::Allocation::new(
+        plan.settings.shard_count(),
+        plan.base,
+        plan.residents.clone(),
+    );
+    let config = ClientConfig::of(scenario, Timestamp::ZERO);
+    let client = Client::new(config, allocation, Arc::new(job.workload.clone()));
+    let last = Rc::new(RefCell::new(None));
+    let ended = Rc::clone(&last);
+    let ended = move || {
+        let progress: &Option<Arc<ClientProgress>> = &ended.borrow();
+        progress.as_ref().is_some_and(|progress| progress.ended.is_some())
+    };
+    let listener = Listener(Rc::clone(&last));
+    let simulated = simulate(plan, conditions, client, listener, ended)?;
+    let last = last.borrow_mut().take().map(Arc::unwrap_or_clone);
+    Ok((simulated, last))
+}
+
+/// Runs the network of `plan` with `client` until `done` says so, and then a little longer.
 ///
 /// # Errors
 /// When a machine cannot be made.
 pub fn simulate<C: Machine + 'static>(
     plan: &NetworkPlan,
-    profile: CostProfile,
+    conditions: Conditions,
     client: C,
     follower: impl Follower<C> + 'static,
-    end: Timestamp,
     done: impl FnMut() -> bool,
 ) -> Result<Simulated, SimulationError> {
-    let mut world = World::new(links(plan), profile, DURABLE_AFTER, plan.settings.verify_signatures);
+    let Conditions { profile, end, linger } = conditions;
+    let mut world =
+        World::new(links(plan), profile, DURABLE_AFTER, plan.settings.verify_signatures);
     let records = Rc::new(RefCell::new(empty_records(plan)));
     for node in plan.nodes() {
         let recorder = Recorder { node, records: Rc::clone(&records) };
@@ -81,7 +126,9 @@ pub fn simulate<C: Machine + 'static>(
         }
     }
     world.add(NodeId::Client, client, follower);
-    world.run(end, done);
+    if world.run(end, done) {
+        world.run(world.now() + linger, || false);
+    }
     let mut observations: BTreeMap<NodeId, Vec<Observation>> = BTreeMap::new();
     for (node, observation) in world.take_observations() {
         observations.entry(node).or_default().push(observation);
@@ -94,12 +141,26 @@ pub fn simulate<C: Machine + 'static>(
 }
 
 fn links(plan: &NetworkPlan) -> Links {
-    let link = |shape: &runtime::network::LinkShape| Link { delay: shape.delay, jitter: shape.jitter };
+    let link =
+        |shape: &runtime::network::LinkShape| Link { delay: shape.delay, jitter: shape.jitter };
     let mut links = Links::uniform(link(&plan.links.default), plan.seed);
     for ((from, to), shape) in &plan.links.overrides {
         links = links.with(*from, *to, link(shape));
     }
     links
+}
+
+/// Keeps what the client said last.
+struct Listener(Rc<RefCell<Option<Arc<ClientProgress>>>>);
+
+impl Follower<Client> for Listener {
+    fn executed(&mut self, progress: &Arc<ClientProgress>) {
+        *self.0.borrow_mut() = Some(Arc::clone(progress));
+    }
+
+    fn record(&mut self, nothing: &crate::client::Nothing) {
+        match *nothing {}
+    }
 }
 
 /// Keeps what a node makes durable.
