@@ -109,6 +109,10 @@ where
         loop {
             self.handle_inputs()?;
             self.handle_timers()?;
+            if !self.inputs.is_empty() {
+                // A timer's records are durable by now: what waits for that must not wait longer.
+                continue;
+            }
             let until = self.timers.next().map(|at| self.surroundings.clock.instant(at));
             let inbox = &mut self.surroundings.inbox;
             if inbox.wait(until, DELIVERIES_AT_A_TIME, &mut deliveries) == Wakeup::Closed {

@@ -6,6 +6,7 @@ mod examples;
 mod exit;
 mod new;
 mod node;
+mod run;
 pub mod terminal;
 mod up;
 
@@ -30,10 +31,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Up(up::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
     Examples(examples::Arguments),
-    Up(up::Arguments),
     #[command(hide = true)]
     ShardNode(node::Arguments),
     #[command(hide = true)]
@@ -52,6 +54,7 @@ pub fn main() -> Exit {
         }
     };
     match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),
@@ -61,7 +64,7 @@ pub fn main() -> Exit {
 }
 
 /// A scenario file and changes to it: the arguments of every subcommand that reads one.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct ScenarioArguments {
     /// The scenario file
     pub file: std::path::PathBuf,
