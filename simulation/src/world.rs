@@ -35,6 +35,9 @@ pub struct World {
 struct Node {
     host: Box<dyn Host>,
     free_at: Timestamp,
+    /// When the worker that recovers senders is free. There is one, so that what a client sends in
+    /// two messages is not turned round.
+    recovered_at: Timestamp,
 }
 
 /// What a world has done so far.
@@ -77,7 +80,7 @@ impl World {
         F: Follower<M> + 'static,
     {
         let host = Box::new(Hosted::new(machine, follower));
-        self.nodes.insert(id, Node { host, free_at: self.now });
+        self.nodes.insert(id, Node { host, free_at: self.now, recovered_at: self.now });
         self.queue.push(self.now, id, Delivery::Start);
     }
 
@@ -157,10 +160,12 @@ impl World {
         }
     }
 
-    /// The edge of a node: makes senders known, as a process does on its worker threads.
+    /// The edge of a node: makes senders known in order of arrival, as a process does on its worker
+    /// thread.
     fn submit(&mut self, id: NodeId, from: NodeId, submissions: &[cross_shard_msg::Submission]) {
+        let Some(node) = self.nodes.get(&id) else { return };
         let mut refused = Vec::new();
-        let mut ready = self.now;
+        let mut ready = node.recovered_at.max(self.now);
         for submission in submissions {
             if self.verify_signatures {
                 let work = Work { recoveries: 1, ..Work::default() };
@@ -170,6 +175,9 @@ impl World {
                 Ok(recovered) => self.queue.push(ready, id, Delivery::Submit(recovered)),
                 Err(admission) => refused.push(admission),
             }
+        }
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.recovered_at = ready;
         }
         for admission in &refused {
             if let Err(refusal) = admission.outcome {

@@ -1,9 +1,12 @@
 //! Conservation: each shard's ledger balances at every block, what it says of receipts equals
 //! their content, and at every checkpoint genesis + minted = held + in flight + burnt.
+//!
+//! What is in flight is counted receipt by receipt: released in the cut and not entered in it. So
+//! the sum over all shards does not follow from their ledgers alone.
 
 use std::collections::BTreeMap;
 
-use cross_shard_msg::{Block, Ledger, Receipt, ShardId, Wei};
+use cross_shard_msg::{Block, Checkpoint, Ledger, Receipt, ShardId, Wei};
 
 use super::Records;
 
@@ -12,9 +15,12 @@ pub(super) fn check(records: &Records) -> Result<(), String> {
         let genesis = genesis_of(records, *shard);
         ledgers(*shard, genesis, blocks)?;
     }
-    for (number, finalized) in records.finalized() {
-        let tips = finalized.checkpoint.crosslinks.iter().map(|link| (link.shard, link.tip().0));
-        global(records, number, tips)?;
+    let mut cut = Cut { records, taken: BTreeMap::new(), in_flight: BTreeMap::new() };
+    for finalized in records.finalized().values() {
+        let checkpoint = &finalized.checkpoint;
+        cut.advance(checkpoint)
+            .and_then(|()| cut.balances())
+            .map_err(|what| format!("checkpoint {}: {what}", checkpoint.number))?;
     }
     Ok(())
 }
@@ -46,56 +52,97 @@ fn ledgers(shard: ShardId, genesis: Wei, blocks: &[Block]) -> Result<(), String>
     Ok(())
 }
 
-/// The sum over all shards at the cut of one checkpoint.
-fn global(
-    records: &Records,
-    number: u64,
-    moved: impl Iterator<Item = (ShardId, u64)>,
-) -> Result<(), String> {
-    let mut cut = cut_before(records, number);
-    cut.extend(moved);
-    let mut held = Wei::ZERO;
-    let (mut minted, mut burnt, mut in_flight) = (Wei::ZERO, Wei::ZERO, Wei::ZERO);
-    let mut received = Wei::ZERO;
-    for shard in records.settings.shard_ids() {
-        let tip = cut.get(&shard).copied().unwrap_or(0);
-        let ledger = match ledger_at(records, shard, tip) {
-            Some(ledger) => ledger,
-            None if tip == 0 => Ledger { held: genesis_of(records, shard), ..Ledger::default() },
-            None => return Err(format!("checkpoint {number}: shard:{shard} has no block {tip}")),
-        };
-        held += ledger.held;
-        minted += ledger.minted;
-        burnt += ledger.burnt;
-        in_flight += ledger.sent;
-        received += ledger.received;
-    }
-    let genesis: Wei = records.settings.genesis_held.iter().copied().sum();
-    let in_flight = in_flight.checked_sub(received).ok_or_else(|| {
-        format!("checkpoint {number}: {received} wei were received, but only {in_flight} sent")
-    })?;
-    if genesis + minted == held + in_flight + burnt {
-        return Ok(());
-    }
-    Err(format!(
-        "checkpoint {number}: genesis {genesis} + minted {minted} is not held {held} + in flight \
-         {in_flight} + burnt {burnt}"
-    ))
+/// All shards at the newest checkpoint that was looked at.
+struct Cut<'a> {
+    records: &'a Records,
+    /// Number of blocks that are covered, by shard.
+    taken: BTreeMap<ShardId, usize>,
+    /// Value of each receipt that was released and has not entered, by source, destination and
+    /// sequence.
+    in_flight: BTreeMap<(ShardId, ShardId, u64), Wei>,
 }
 
-fn cut_before(records: &Records, number: u64) -> BTreeMap<ShardId, u64> {
-    let mut cut = BTreeMap::new();
-    for (_, finalized) in records.finalized().range(..number) {
-        let links = &finalized.checkpoint.crosslinks;
-        cut.extend(links.iter().map(|link| (link.shard, link.tip().0)));
+impl<'a> Cut<'a> {
+    /// Takes in the blocks that a checkpoint covers first: what they release, then what enters.
+    fn advance(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
+        let mut covered: Vec<(ShardId, &'a [Block])> = Vec::new();
+        for link in &checkpoint.crosslinks {
+            covered.push((link.shard, self.cover(link.shard, link.tip().0)?));
+        }
+        for (source, blocks) in &covered {
+            for outgoing in blocks.iter().flat_map(|block| &block.outgoing) {
+                for (receipt, sequence) in outgoing.receipts.iter().zip(outgoing.first.0..) {
+                    let name = (*source, outgoing.destination, sequence);
+                    self.in_flight.insert(name, receipt.value());
+                }
+            }
+        }
+        for (destination, blocks) in &covered {
+            for batch in blocks.iter().flat_map(|block| &block.body.incoming) {
+                for (_, sequence) in batch.receipts.iter().zip(batch.first.0..) {
+                    let source = batch.source;
+                    if self.in_flight.remove(&(source, *destination, sequence)).is_none() {
+                        return Err(format!(
+                            "receipt {source}→{destination} #{sequence} entered, but is not in \
+                             flight"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
-    cut
+
+    /// The blocks of `shard` up to `tip` that were not covered before.
+    fn cover(&mut self, shard: ShardId, tip: u64) -> Result<&'a [Block], String> {
+        let blocks = self.records.blocks.get(&shard).map_or(&[][..], Vec::as_slice);
+        let before = self.taken.get(&shard).copied().unwrap_or(0);
+        let end = blocks.partition_point(|block| block.header.height.0 <= tip);
+        match blocks
+            .get(before..end)
+            .filter(|covered| covered.last().is_some_and(|block| block.header.height.0 == tip))
+        {
+            Some(covered) => {
+                self.taken.insert(shard, end);
+                Ok(covered)
+            }
+            None => Err(format!("shard:{shard} has no block {tip}")),
+        }
+    }
+
+    fn balances(&self) -> Result<(), String> {
+        let ledgers: Vec<Ledger> =
+            self.records.settings.shard_ids().map(|shard| self.ledger(shard)).collect();
+        let genesis = total(self.records.settings.genesis_held.iter().copied())?;
+        let minted = total(ledgers.iter().map(|ledger| ledger.minted))?;
+        let held = total(ledgers.iter().map(|ledger| ledger.held))?;
+        let burnt = total(ledgers.iter().map(|ledger| ledger.burnt))?;
+        let in_flight = total(self.in_flight.values().copied())?;
+        if total([genesis, minted])? == total([held, in_flight, burnt])? {
+            return Ok(());
+        }
+        Err(format!(
+            "genesis {genesis} + minted {minted} is not held {held} + in flight {in_flight} + \
+             burnt {burnt}"
+        ))
+    }
+
+    /// The shard's ledger at the cut.
+    fn ledger(&self, shard: ShardId) -> Ledger {
+        let last = self.taken.get(&shard).and_then(|taken| taken.checked_sub(1));
+        let block = last.and_then(|last| self.records.blocks.get(&shard)?.get(last));
+        block.map_or_else(
+            || Ledger { held: genesis_of(self.records, shard), ..Ledger::default() },
+            |block| block.header.ledger,
+        )
+    }
 }
 
-fn ledger_at(records: &Records, shard: ShardId, height: u64) -> Option<Ledger> {
-    let blocks = records.blocks.get(&shard)?;
-    let index = blocks.binary_search_by_key(&height, |block| block.header.height.0).ok()?;
-    blocks.get(index).map(|block| block.header.ledger)
+fn total(values: impl IntoIterator<Item = Wei>) -> Result<Wei, String> {
+    values
+        .into_iter()
+        .try_fold(Wei::ZERO, Wei::checked_add)
+        .ok_or_else(|| "a sum of wei is beyond 256 bits".to_owned())
 }
 
 fn genesis_of(records: &Records, shard: ShardId) -> Wei {

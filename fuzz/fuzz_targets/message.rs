@@ -1,0 +1,12 @@
+//! Bytes that decode as a message re-encode to the same bytes, and nothing panics on the way.
+//! The body is the one that the property tests run on stable.
+
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../cross-shard-msg/tests/wire/bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::message(bytes);
+});
