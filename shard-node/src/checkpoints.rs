@@ -1,14 +1,14 @@
 //! Finalized checkpoints: verified, put in order, kept for the gate (rules R-HOME-3, R-GATE-1).
 //!
-//! A checkpoint is final when the committee's certificate is about it, or about a descendant: then
-//! its proof is the chain of parents. Checkpoints become known in order; blocks apply them one by
-//! one.
+//! A checkpoint comes with the proof that it is final (rule R-CONS-9). Checkpoints become known in
+//! order; blocks apply them one by one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use consensus::{Committee, FinalizationCertificate};
+use consensus::Committee;
+use consensus::checkpoint::{FinalityError, FinalityProof};
 use cross_shard_msg::checkpoint::genesis_digest;
 use cross_shard_msg::{
     Checkpoint, CheckpointNumber, DropReason, Duration, FinalizedCheckpoint, Height, NetworkId,
@@ -17,8 +17,6 @@ use cross_shard_msg::{
 
 /// How far a checkpoint may be ahead of the newest known one.
 const MAX_AHEAD: u64 = 1_024;
-/// Checkpoints that are kept ahead of a gap.
-const MAX_CANDIDATES: usize = 2_048;
 /// Known checkpoints in which the gate looks up headers.
 const MAX_HISTORY: usize = 1 << 16;
 
@@ -54,9 +52,8 @@ pub(crate) struct Checkpoints {
     unapplied: VecDeque<FinalizedCheckpoint>,
     history: VecDeque<Arc<Checkpoint>>,
     tips: Vec<Tip>,
-    candidates: BTreeMap<(CheckpointNumber, B256), FinalizedCheckpoint>,
-    /// Candidates that a certificate of their own makes final.
-    certified: BTreeMap<CheckpointNumber, B256>,
+    /// Final ones that are ahead of a gap, at most [`MAX_AHEAD`].
+    ahead: BTreeMap<CheckpointNumber, FinalizedCheckpoint>,
     pulled: Option<Timestamp>,
 }
 
@@ -75,8 +72,7 @@ impl Checkpoints {
             unapplied: VecDeque::new(),
             history: VecDeque::new(),
             tips: vec![Tip::default(); shards as usize],
-            candidates: BTreeMap::new(),
-            certified: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             pulled: None,
         }
     }
@@ -90,13 +86,16 @@ impl Checkpoints {
                 return arrival;
             }
         }
-        while let Some(run) = self.next_run() {
-            for finalized in run {
-                arrival.known.push(finalized.checkpoint.clone());
-                self.advance(finalized);
+        while let Some(finalized) = self.ahead.remove(&self.number.next()) {
+            if finalized.checkpoint.parent != self.digest {
+                // The committee contradicts itself. Nothing that this node could do is right.
+                arrival.dropped = Some(DropReason::Disconnected);
+                break;
             }
+            arrival.known.push(finalized.checkpoint.clone());
+            self.advance(finalized);
         }
-        let gap = !self.certified.is_empty() || arrival.dropped.is_some();
+        let gap = !self.ahead.is_empty() || arrival.dropped.is_some();
         if gap && self.pulled.is_none_or(|pulled| now.since(pulled) >= self.pull_every) {
             self.pulled = Some(now);
             arrival.missing = Some(self.number.next());
@@ -134,47 +133,23 @@ impl Checkpoints {
         if number <= self.number {
             return Err(DropReason::Duplicate);
         }
-        let digest = finalized.checkpoint.digest();
-        if self.candidates.contains_key(&(number, digest)) {
+        if self.ahead.contains_key(&number) {
             return Err(DropReason::Duplicate);
         }
-        let certificate: FinalizationCertificate =
+        let proof: FinalityProof =
             codec::decode(&finalized.certificate).map_err(|_| DropReason::Undecodable)?;
-        *verifications += certificate.certificate().signatures.len() as u32;
-        // A certificate about a descendant is as good: the chain of parents leads to it.
-        let about = certificate.digest();
-        certificate.verify(&self.committee, &about).map_err(|_| DropReason::Signature)?;
+        *verifications += proof.certificate.certificate().signatures.len() as u32;
+        proof.verify(&self.committee, &finalized.checkpoint).map_err(|error| match error {
+            FinalityError::Malformed(_) => DropReason::Undecodable,
+            FinalityError::TooMany(_) => DropReason::TooMany,
+            FinalityError::Chain(_) => DropReason::Disconnected,
+            FinalityError::Certificate(_) => DropReason::Signature,
+        })?;
         if number.0 > self.number.0.saturating_add(MAX_AHEAD) {
             return Err(DropReason::TooFarAhead);
         }
-        if self.candidates.len() >= MAX_CANDIDATES {
-            return Err(DropReason::QueueFull);
-        }
-        if about == digest {
-            self.certified.insert(number, digest);
-        }
-        self.candidates.insert((number, digest), finalized);
+        self.ahead.insert(number, finalized);
         Ok(())
-    }
-
-    /// The run from the newest known checkpoint to the first certified one, if it is complete.
-    fn next_run(&mut self) -> Option<Vec<FinalizedCheckpoint>> {
-        let (&last, &digest) = self.certified.first_key_value()?;
-        let mut keys = vec![(last, digest)];
-        let (mut number, mut digest) = (last, digest);
-        while number > self.number.next() {
-            digest = self.candidates.get(&(number, digest))?.checkpoint.parent;
-            number = number.previous()?;
-            keys.push((number, digest));
-        }
-        let first = self.candidates.get(&(number, digest))?;
-        if first.checkpoint.parent != self.digest {
-            // The committee contradicts itself. Nothing that this node could do is right.
-            self.certified.remove(&last);
-            return None;
-        }
-        self.certified.remove(&last);
-        Some(keys.into_iter().rev().filter_map(|key| self.candidates.remove(&key)).collect())
     }
 
     fn advance(&mut self, finalized: FinalizedCheckpoint) {
@@ -193,9 +168,6 @@ impl Checkpoints {
         }
         self.history.push_back(checkpoint.clone());
         self.unapplied.push_back(finalized);
-        // What others say of this number is settled.
-        let above = (self.number.next(), B256::ZERO);
-        self.candidates = self.candidates.split_off(&above);
         self.pulled = None;
     }
 }

@@ -6,11 +6,12 @@ mod node_support;
 use std::sync::Arc;
 
 use alloy_primitives::{B256, U256};
+use consensus::checkpoint::FinalityProof;
 use cross_shard_msg::header::signing_digest;
 use cross_shard_msg::{
     Cause, Certificate, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Header, Height, Input,
     Message, NodeId, Refusal, SealedHeader, Sequence, ShardId, SignedHeader, Timestamp,
-    TransactionKey, ValidatorIndex,
+    TransactionKey, ValidatorIndex, codec,
 };
 use node_support::*;
 
@@ -223,10 +224,16 @@ fn a_checkpoint_needs_its_certificate_and_its_parent() {
     let mut unreadable = finalized[0].clone();
     unreadable.certificate = vec![1, 2, 3].into();
     give(&mut world, &unreadable);
+    assert_eq!(world.dropped(0, DropReason::Signature), 1);
     assert_eq!(world.dropped(0, DropReason::Undecodable), 1);
-    // The second one has no proof of its own: the third one's certificate is about a descendant.
+    // The second one has no certificate of its own: the third one's proves it as an ancestor.
     let mut second = finalized[1].clone();
+    let mut proof: FinalityProof = codec::decode(&finalized[2].certificate).unwrap();
     second.certificate = finalized[2].certificate.clone();
+    give(&mut world, &second);
+    assert_eq!(world.dropped(0, DropReason::Signature), 2);
+    proof.descendants = vec![finalized[2].checkpoint.clone()];
+    second.certificate = codec::encode(&proof).unwrap().into();
     for checkpoint in [&finalized[2], &second, &finalized[0], &finalized[3]] {
         give(&mut world, checkpoint);
     }

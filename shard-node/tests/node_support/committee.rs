@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
+use consensus::checkpoint::FinalityProof;
 use consensus::vote::Kind;
 use consensus::{Certificate as Quorum, Committee, Domain, FinalizationCertificate, Keyring, Vote};
 use cross_shard_msg::checkpoint::genesis_digest;
@@ -110,7 +111,8 @@ impl TestCommittee {
             signatures: vec![(vote.validator, vote.signature)],
         };
         let certificate = FinalizationCertificate::new(quorum).unwrap();
-        let certificate = codec::encode(&certificate).unwrap().into();
+        let proof = FinalityProof { descendants: Vec::new(), certificate };
+        let certificate = codec::encode(&proof).unwrap().into();
         let finalized = FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate };
         self.finalized.push(finalized.clone());
         finalized
