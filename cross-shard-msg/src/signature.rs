@@ -59,9 +59,13 @@ impl PublicKey {
 }
 
 /// The sender of a transaction, or `None` when the signature is invalid or malleable (EIP-2).
+///
+/// Frontier had no such rule. Its transactions name no chain, so they are admitted only where a
+/// block prescribes them by hash (R-POOL-2), and there a malleable signature changes nothing.
 pub(crate) fn recover_sender(envelope: &TxEnvelope) -> Option<Address> {
     let signature = envelope.signature();
-    if signature.normalize_s().is_some() {
+    let of_frontier = matches!(envelope, TxEnvelope::Legacy(tx) if tx.tx().chain_id.is_none());
+    if !of_frontier && signature.normalize_s().is_some() {
         return None;
     }
     recover(&envelope_digest(envelope), signature)
@@ -126,5 +130,23 @@ mod tests {
         let signature = sign(&digest, &key);
         let address = address_of(&key.public_key(secp256k1::SECP256K1));
         assert_eq!(recover(&digest, &signature), Some(address));
+    }
+
+    #[test]
+    fn only_transactions_without_a_chain_may_have_a_malleable_signature() {
+        use alloy_consensus::TxLegacy;
+        // The order of the curve's group.
+        let order = alloy_primitives::uint!(
+            0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256
+        );
+        let key = secp256k1::SecretKey::from_byte_array([7; 32]).unwrap();
+        let address = address_of(&key.public_key(secp256k1::SECP256K1));
+        for (chain_id, expected) in [(None, Some(address)), (Some(1), None)] {
+            let tx = TxLegacy { chain_id, gas_limit: 21_000, ..Default::default() };
+            let low = sign(&tx.signature_hash(), &key);
+            let high = UserSignature::new(low.r(), order - low.s(), !low.v());
+            let sender = |signature| recover_sender(&tx.clone().into_signed(signature).into());
+            assert_eq!((sender(low), sender(high)), (Some(address), expected), "{chain_id:?}");
+        }
     }
 }

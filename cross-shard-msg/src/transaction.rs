@@ -138,7 +138,8 @@ impl Recovered {
     /// (about 50 µs): call it once, on a worker thread.
     ///
     /// # Errors
-    /// [`TransactionError::Signature`] when there is no such sender, or `s` is in the upper half.
+    /// [`TransactionError::Signature`] when there is no such sender, or `s` is in the upper half
+    /// although the transaction names a chain.
     pub fn recover(transaction: Transaction) -> Result<Self, TransactionError> {
         let sender = crate::signature::recover_sender(transaction.envelope())
             .ok_or(TransactionError::Signature)?;
