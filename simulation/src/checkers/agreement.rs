@@ -1,4 +1,5 @@
-//! Agreement: no two finalized checkpoints with one number, and each continues the one before.
+//! Agreement: no two finalized checkpoints with one number, each continues the one before, and what
+//! they crosslink is what the shards made durable.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,31 @@ pub(super) fn check(records: &Records) -> Result<(), String> {
                     "checkpoint {number}: coordinator:{first} finalized {known}, \
                      coordinator:{index} finalized {digest}"
                 ));
+            }
+        }
+    }
+    crosslinked(records)
+}
+
+/// Crosslinked headers are those of the blocks. A block that is not here is not judged.
+fn crosslinked(records: &Records) -> Result<(), String> {
+    for (number, finalized) in records.finalized() {
+        for link in &finalized.checkpoint.crosslinks {
+            let blocks = records.blocks.get(&link.shard).map_or(&[][..], Vec::as_slice);
+            let first = blocks.partition_point(|block| block.header.height < link.first);
+            for block in blocks.iter().skip(first) {
+                let (height, hash) = (block.header.height, block.header.hash());
+                match link.hash_at(height) {
+                    Some(finalized) if *finalized != hash => {
+                        return Err(format!(
+                            "checkpoint {number} covers {finalized} as block {height} of \
+                             shard:{}, whose own block is {hash}",
+                            link.shard
+                        ));
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
             }
         }
     }

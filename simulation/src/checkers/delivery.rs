@@ -94,7 +94,7 @@ fn distinct_transactions(records: &Records) -> Result<(), String> {
     for block in records.blocks.values().flatten() {
         for (transaction, _) in &block.body.transactions {
             if !seen.insert(transaction.hash()) {
-                return Err(format!("transaction {} is in two blocks", transaction.hash()));
+                return Err(format!("transaction {} is executed twice", transaction.hash()));
             }
         }
     }

@@ -35,7 +35,8 @@ pub enum Invariant {
     ExactlyOnce,
     /// Per (source, destination), sequences have no gap and no repeat.
     Order,
-    /// No two finalized checkpoints have one number.
+    /// No two finalized checkpoints have one number, each continues the one before, and what they
+    /// crosslink is what the shards made durable.
     Agreement,
     /// A block writes only accounts whose home is its shard.
     OneHome,
