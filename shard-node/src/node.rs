@@ -103,7 +103,8 @@ impl ShardNode {
                 time: bounds.mempool_time,
             })),
             Environment::Prescribed(prescribed) => {
-                Pool::Prescribed(PrescribedList::new(&prescribed.order, &settings))
+                let every = settings.checkpoint_every;
+                Pool::Prescribed(PrescribedList::new(&prescribed.order, settings.block_time, every))
             }
         };
         let committee = config.committee()?;
