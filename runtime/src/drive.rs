@@ -150,7 +150,7 @@ where
 
     /// Takes what the recovery threads have done; what they refused is answered here.
     fn take_recovered(&mut self) {
-        while let Some(batch) = self.surroundings.recovery.as_mut().and_then(RecoveryPool::next) {
+        while let Some(batch) = self.surroundings.recovery.as_mut().and_then(RecoveryPool::take) {
             for admission in &batch.refused {
                 if let Err(refusal) = admission.outcome {
                     let key = TransactionKey::of(&admission.hash);

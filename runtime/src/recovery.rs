@@ -58,7 +58,7 @@ impl RecoveryPool {
     }
 
     /// Hands over submissions. What exceeds [`MAX_WAITING_SUBMISSIONS`] is refused as
-    /// `mempool_full`, which the next [`Self::next`] reports.
+    /// `mempool_full`, which the next [`Self::take`] reports.
     pub fn submit(&mut self, submissions: Vec<Submission>) {
         let count = submissions.len();
         if self.waiting.load(Ordering::Relaxed) + count > MAX_WAITING_SUBMISSIONS {
@@ -75,7 +75,7 @@ impl RecoveryPool {
     }
 
     /// The next result, if one is ready.
-    pub fn next(&mut self) -> Option<Batch> {
+    pub fn take(&mut self) -> Option<Batch> {
         self.overflow.pop_front().or_else(|| self.results.try_recv().ok())
     }
 
