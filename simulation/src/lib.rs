@@ -6,12 +6,14 @@
 
 pub mod checkers;
 pub mod cost;
+pub mod fault;
 mod host;
 pub mod links;
 mod queue;
 pub mod world;
 
 pub use cost::CostProfile;
+pub use fault::{Fault, FaultPlan, LinkSet, Target};
 pub use host::{Follower, Outgoing};
 pub use links::{Link, Links};
 pub use world::{Statistics, World};
