@@ -104,8 +104,7 @@ impl Processes {
         let nodes_directory = directory.join("nodes");
         std::fs::create_dir_all(&nodes_directory)
             .map_err(|source| LaunchError::Io { path: nodes_directory.clone(), source })?;
-        let program = std::env::current_exe()
-            .map_err(|source| LaunchError::Io { path: "/proc/self/exe".into(), source })?;
+        let program = own_program()?;
         let (sender, events) = channel();
         let mut processes = Self {
             children: BTreeMap::new(),
@@ -269,6 +268,16 @@ impl Processes {
         }
         Ok(())
     }
+}
+
+/// This very program. Linux names it so that it is found even after its file was replaced, which a
+/// build does: a network must not mix two versions.
+fn own_program() -> Result<PathBuf, LaunchError> {
+    let itself = PathBuf::from("/proc/self/exe");
+    if itself.exists() {
+        return Ok(itself);
+    }
+    std::env::current_exe().map_err(|source| LaunchError::Io { path: itself, source })
 }
 
 /// `shard-1`, `coordinator-0`: names of a node's files.
