@@ -38,7 +38,9 @@ impl Distribution {
 
     /// Adds one measurement.
     pub fn record(&mut self, time: Duration) {
-        self.histogram.saturating_record(time.0);
+        // `saturating_record` would cap at the present range instead of growing. Every u64 can be
+        // recorded by a histogram that grows, so there is no error to handle.
+        let _ = self.histogram.record(time.0);
         self.max = self.max.max(time.0);
     }
 
@@ -96,6 +98,16 @@ mod tests {
         ] {
             assert_eq!(distribution.time(statistic), Some(Duration(nanos)), "{statistic}");
         }
+    }
+
+    #[test]
+    fn it_grows_with_what_it_is_given() {
+        let mut distribution = Distribution::new();
+        for seconds in [1, 100, 10_000] {
+            distribution.record(Duration::from_secs(seconds));
+        }
+        let found = distribution.quantile(0.5).map(Duration::as_millis);
+        assert_eq!(found.map(|millis| millis / 1_000), Some(100));
     }
 
     #[test]

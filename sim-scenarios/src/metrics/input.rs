@@ -25,6 +25,8 @@ pub struct RunData {
     pub substitutes: Vec<Substitute>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// Processes that died while the network went on, each as a sentence.
+    pub lost: Vec<String>,
     /// Why the network did not start or which process died, with the last lines of its log.
     pub died: Option<String>,
     /// What it took of the machine; `None` for a simulated run.

@@ -9,6 +9,7 @@
 use std::io::{self, Write};
 
 use cross_shard_msg::{Duration, Timestamp};
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
@@ -38,24 +39,36 @@ pub fn write(span: Span, measured: &Measured<'_>, out: &mut impl Write) -> io::R
     builder.with_start_time(std::time::SystemTime::UNIX_EPOCH);
     builder.with_max_value_divisor(1e6);
     let mut log = builder.begin_log_with(out, &mut serializer)?;
-    for tag in tags(span) {
-        let mut samples = samples(span, tag, measured);
-        samples.sort_unstable();
-        let mut rest = samples.as_slice();
-        while let Some((first, _)) = rest.first() {
-            let start = first.0 - first.0 % INTERVAL.0;
-            let end = rest.partition_point(|(at, _)| at.0 < start.saturating_add(INTERVAL.0));
-            let (interval, later) = rest.split_at(end);
-            rest = later;
-            let mut values = histogram();
-            interval.iter().for_each(|(_, time)| values.saturating_record(time.0));
-            let name = tag.name();
+    let mut series: Vec<(Series, Vec<Sample>)> =
+        tags(span).into_iter().map(|tag| (tag, samples(span, tag, measured))).collect();
+    series.iter_mut().for_each(|(_, samples)| samples.sort_unstable());
+    let mut rest: Vec<&[Sample]> = series.iter().map(|(_, samples)| samples.as_slice()).collect();
+    // Readers want intervals in order of time, whatever their tags.
+    while let Some(first) = rest.iter().filter_map(|samples| samples.first()).min() {
+        let start = first.0.0 - first.0.0 % INTERVAL.0;
+        for ((tag, _), samples) in series.iter().zip(&mut rest) {
+            let end = samples.partition_point(|(at, _)| at.0 < start.saturating_add(INTERVAL.0));
+            let (interval, later) = samples.split_at(end);
+            *samples = later;
+            if interval.is_empty() {
+                continue;
+            }
             let start = std::time::Duration::from_nanos(start);
-            log.write_histogram(&values, start, INTERVAL.into(), name.and_then(Tag::new))
+            let tag = tag.name().and_then(Tag::new);
+            log.write_histogram(&values(interval), start, INTERVAL.into(), tag)
                 .map_err(io_error)?;
         }
     }
     Ok(())
+}
+
+fn values(samples: &[Sample]) -> Histogram<u64> {
+    let mut values = histogram();
+    for (_, time) in samples {
+        // A histogram that grows takes every value.
+        let _ = values.record(time.0);
+    }
+    values
 }
 
 /// What one series of intervals holds.

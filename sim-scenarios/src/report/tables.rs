@@ -13,6 +13,9 @@ use crate::scenario::{Scope, Span, Statistic};
 /// Most shards that are shown; summary.json has all of them.
 pub(super) const MAX_SHARDS_SHOWN: usize = 16;
 
+/// The longest name of a phase that is shown in full.
+const MOST_NAME_CHARACTERS: usize = 24;
+
 /// Every latency of a phase with its count and percentiles, in milliseconds.
 pub(super) fn latencies(phase: &PhaseResults) -> String {
     let mut table = new(&["latency, ms", "count", "p50", "p90", "p99", "p99.9", "max"], 1);
@@ -41,14 +44,14 @@ pub(super) fn shards(results: &Results) -> String {
         &[
             "shard",
             "blocks",
-            "transactions",
-            "receipts in",
-            "out",
+            "included",
+            "receipts\nin",
+            "receipts\nout",
             "gas",
             "mempool",
             "delayed",
-            "held back",
-            "receipt bytes",
+            "held\nback",
+            "receipt\nbytes",
         ],
         1,
     );
@@ -79,12 +82,22 @@ pub(super) fn checkpoints(results: &Results) -> String {
 
 /// One row per recorded phase.
 pub(super) fn phases(results: &Results) -> String {
-    let mut table =
-        new(&["phase", "offered", "settled", "per second", "cross", "cross-shard p50", "p99"], 1);
+    let mut table = new(
+        &[
+            "phase",
+            "offered",
+            "settled",
+            "settled\nper second",
+            "cross",
+            "cross-shard\np50, ms",
+            "cross-shard\np99, ms",
+        ],
+        1,
+    );
     for phase in &results.phases {
         let cross = phase.latency(Span::CrossShard, Scope::All);
         table.add_row(vec![
-            phase.name.clone(),
+            shortened(&phase.name),
             grouped(phase.counts.offered),
             grouped(phase.counts.settled),
             plain((phase.throughput_tps() * 10.0).round() / 10.0),
@@ -99,6 +112,14 @@ pub(super) fn phases(results: &Results) -> String {
 /// A ratio as percent.
 pub(super) fn percent(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{:.1} %", ratio * 100.0))
+}
+
+/// A phase's name may be longer than a table has room for.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(MOST_NAME_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 fn times(name: &str, distribution: &Distribution) -> Vec<String> {

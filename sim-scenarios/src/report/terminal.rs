@@ -1,5 +1,6 @@
 //! The report on the terminal: the verdict first, then what it rests on. At most 100 columns.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use crate::metrics::{Measured, Verdict};
 
 /// The widest line.
 pub const WIDTH: usize = 100;
-/// Most breaches, drops and the like that are listed; files have all of them.
+/// Most breaches of one invariant that are listed; summary.json has all of them.
 const MOST_LISTED: usize = 8;
 
 /// How the report looks.
@@ -213,17 +214,20 @@ impl Report {
             self.wrapped("  ", &format!("answers of shards that refused: {}", reasons(refusals)));
         }
         if !results.drops.is_empty() {
-            let drops: Vec<String> = results
-                .drops
+            let mut by_reason: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+            for ((_, reason), count) in &results.drops {
+                let (sum, nodes) = by_reason.entry(reason.name()).or_default();
+                *sum += count;
+                *nodes += 1;
+            }
+            let drops: Vec<String> = by_reason
                 .iter()
-                .take(MOST_LISTED)
-                .map(|((node, reason), count)| {
-                    format!("{node} {} {}", reason.name(), grouped(*count))
+                .map(|(reason, (count, nodes))| {
+                    let reason = reason.replace('_', " ");
+                    format!("{reason} {} on {}", grouped(*count), plural(*nodes, "node"))
                 })
                 .collect();
-            let more = results.drops.len().saturating_sub(MOST_LISTED);
-            let more = if more > 0 { format!(", and {more} more kinds") } else { String::new() };
-            self.wrapped("  ", &format!("dropped inputs: {}{more}", drops.join(", ")));
+            self.wrapped("  ", &format!("dropped inputs: {}", drops.join(", ")));
         }
     }
 
