@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alloy_primitives::Bytes;
 use cross_shard_msg::message::MAX_MESSAGE_ITEMS;
 use cross_shard_msg::{
-    Audience, DropReason, Effect, Effects, Event, Input, Machine, Message, NodeId, Observation,
-    TransactionKey, codec,
+    Audience, DropReason, Duration, Effect, Effects, Event, Input, Machine, Message, NodeId,
+    Observation, Timestamp, TransactionKey, codec,
 };
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -27,6 +27,9 @@ use crate::timers::Timers;
 
 /// Deliveries that are taken from the inbox at a time, so that timers are not held up.
 const DELIVERIES_AT_A_TIME: usize = 64;
+
+/// Observations reach the disk within this time, so that little is missing of a killed process.
+const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
 /// What a machine needs around it.
 pub struct Surroundings {
@@ -79,6 +82,7 @@ where
         timers: Timers::new(),
         inputs: VecDeque::new(),
         effects: Effects::new(),
+        flush: None,
         report: DriveReport { timer_lag: lag_histogram(), lost_observations: 0, unsent: 0 },
     };
     let outcome = driver.run(stop);
@@ -94,6 +98,8 @@ struct Driver<M: Machine, F> {
     timers: Timers<M::Timer>,
     inputs: VecDeque<Input<M>>,
     effects: Effects<M>,
+    /// When observations must be written, if any wait.
+    flush: Option<Timestamp>,
     report: DriveReport,
 }
 
@@ -113,7 +119,9 @@ where
                 // A timer's records are durable by now: what waits for that must not wait longer.
                 continue;
             }
-            let until = self.timers.next().map(|at| self.surroundings.clock.instant(at));
+            self.flush_if_due();
+            let next = [self.timers.next(), self.flush].into_iter().flatten().min();
+            let until = next.map(|at| self.surroundings.clock.instant(at));
             let inbox = &mut self.surroundings.inbox;
             if inbox.wait(until, DELIVERIES_AT_A_TIME, &mut deliveries) == Wakeup::Closed {
                 return Ok(());
@@ -243,6 +251,14 @@ where
         self.surroundings.metrics.count(&event);
         let at = self.surroundings.clock.now();
         self.surroundings.observations.append(&Observation { at, event });
+        self.flush.get_or_insert(at + FLUSH_EVERY);
+    }
+
+    fn flush_if_due(&mut self) {
+        let now = self.surroundings.clock.now();
+        if self.flush.take_if(|due| *due <= now).is_some() {
+            self.surroundings.observations.flush();
+        }
     }
 
     fn audience(&self, audience: Audience) -> Vec<NodeId> {

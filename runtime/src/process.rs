@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cross_shard_msg::{Machine, NodeId};
 use serde::{Deserialize, Serialize};
@@ -22,14 +22,18 @@ use crate::drive::{DriveReport, Surroundings, drive};
 use crate::metrics::{self, MetricsError, MetricsServer};
 use crate::network::{
     self, Delivery, Inbox, Network, NetworkConfig, NetworkError, NetworkEvent, PeerAddress, PeerId,
+    Wakeup,
 };
 use crate::node_metrics::NodeMetrics;
 use crate::observations::ObservationLog;
 use crate::records::{RecordError, RecordLog};
 use crate::recovery::RecoveryPool;
 
-/// How long a stopping process waits for its peers to acknowledge what it sent.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a stopping process waits for its peers to acknowledge what it sent. They stop at the
+/// same time, so what is not acknowledged soon never is.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a process may take to write what it has when its launcher is gone.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the launcher says to a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +141,9 @@ pub enum ProcessError {
     /// The launcher said something that does not fit.
     #[error("the launcher said {0}")]
     Launcher(String),
+    /// The launcher is gone. What was observed is on disk.
+    #[error("the launcher is gone")]
+    Orphaned,
     /// The machine's thread panicked; the message is in the log.
     #[error("the node's thread panicked")]
     Panicked,
@@ -186,7 +193,7 @@ impl Listening {
         self.metrics.address()
     }
 
-    /// Connects to `peers`; returns when all connections stand.
+    /// Begins to connect to `peers`; [`Connected::wait`] waits for them.
     ///
     /// # Errors
     /// When a peer's identity is no libp2p identity, or two are alike.
@@ -200,19 +207,18 @@ impl Listening {
             (network, inbox, NodeMetrics::register(&mut registry))
         };
         let awaited = peers.iter().map(|peer| peer.node).filter(|peer| *peer != node).collect();
-        let mut connected = Connected {
+        Ok(Connected {
             runtime: self.runtime,
             network,
             inbox,
             node_metrics,
             metrics: self.metrics,
-        };
-        connected.wait_for(awaited);
-        Ok(connected)
+            awaited,
+        })
     }
 }
 
-/// A node that is connected to all others.
+/// A node that connects to all others, or is connected.
 pub struct Connected {
     /// The threads of the network.
     pub runtime: tokio::runtime::Runtime,
@@ -224,21 +230,27 @@ pub struct Connected {
     pub node_metrics: NodeMetrics,
     /// Keeps `/metrics` open.
     pub metrics: MetricsServer,
+    awaited: BTreeSet<NodeId>,
 }
 
 impl Connected {
+    /// Waits until all connections stand; returns the first node that is missing at `until`.
+    ///
     /// Nobody speaks before the launcher starts all, so nothing but events can arrive here.
-    fn wait_for(&mut self, mut awaited: BTreeSet<NodeId>) {
+    pub fn wait(&mut self, until: Option<Instant>) -> Option<NodeId> {
         let mut deliveries = std::collections::VecDeque::new();
-        awaited.retain(|node| !self.network.handle().is_connected(*node));
-        while !awaited.is_empty() {
-            self.inbox.wait(None, 1, &mut deliveries);
+        self.awaited.retain(|node| !self.network.handle().is_connected(*node));
+        while let Some(first) = self.awaited.first().copied() {
+            if self.inbox.wait(until, 1, &mut deliveries) == Wakeup::Deadline {
+                return Some(first);
+            }
             for delivery in deliveries.drain(..) {
                 if let Delivery::Event(NetworkEvent::Connected(node)) = delivery {
-                    awaited.remove(&node);
+                    self.awaited.remove(&node);
                 }
             }
         }
+        None
     }
 }
 
@@ -262,14 +274,20 @@ where
     let (sender, commands) = channel();
     listen_to_launcher(sender.clone());
     let listening = Listening::open(network, plan.metrics_port)?;
+    tracing::info!(
+        network = %listening.network_address(),
+        metrics = %format_args!("http://{}/metrics", listening.metrics_address()),
+        "listening"
+    );
     say(&FromProcess::Listening {
         network: listening.network_address(),
         metrics: listening.metrics_address(),
     });
-    let connected = match commands.recv() {
+    let mut connected = match commands.recv() {
         Ok(Command::Launcher(ToProcess::Connect(peers))) => listening.connect(plan.node, &peers)?,
         other => return finish_early(other),
     };
+    connected.wait(None);
     say(&FromProcess::Ready);
     let at = match commands.recv() {
         Ok(Command::Launcher(ToProcess::Start { at })) => at,
@@ -317,11 +335,14 @@ where
             drive(machine, surroundings, &stopping, |_| {})
         })
         .map_err(ProcessError::Runtime)?;
-    // Stopped by the launcher, or the machine ended by itself.
-    let _ = commands.recv();
+    // Stopped by the launcher, or the launcher is gone, or the machine ended by itself.
+    let command = commands.recv();
     stop.store(true, Ordering::Release);
     waker.wake();
     let report = thread.join().map_err(|_| ProcessError::Panicked)??;
+    if matches!(command, Ok(Command::LauncherGone)) {
+        return Err(ProcessError::Orphaned);
+    }
     let left = connected.runtime.block_on(connected.network.drain(SHUTDOWN_PATIENCE));
     Ok(process_report(&report, left.values().map(|count| *count as u64).sum()))
 }
@@ -343,6 +364,7 @@ pub fn process_report(report: &DriveReport, unacknowledged: u64) -> ProcessRepor
 
 enum Command {
     Launcher(ToProcess),
+    LauncherGone,
     MachineEnded,
 }
 
@@ -363,8 +385,10 @@ fn listen_to_launcher(commands: Sender<Command>) {
                 Err(error) => tracing::error!(%error, line, "the launcher is not understood"),
             }
         }
-        // The launcher is gone. Records are on disk with every block; there is nothing to wait for.
-        tracing::error!("the launcher is gone");
+        // The launcher is gone. The main thread ends the process in order, if it can.
+        drop(commands.send(Command::LauncherGone));
+        thread::sleep(ORPHAN_PATIENCE);
+        tracing::error!("the launcher is gone, and this process does not end by itself");
         std::process::exit(1);
     };
     if let Err(error) = thread::Builder::new().name("launcher".to_owned()).spawn(listen) {
@@ -380,6 +404,7 @@ fn finish_early(command: Result<Command, std::sync::mpsc::RecvError>) -> Result<
             say(&FromProcess::Stopped(ProcessReport::default()));
             Ok(())
         }
+        Ok(Command::LauncherGone) => Err(ProcessError::Orphaned),
         Ok(Command::Launcher(other)) => Err(ProcessError::Launcher(format!("{other:?} too early"))),
         Ok(Command::MachineEnded) => Err(ProcessError::Panicked),
     }

@@ -7,9 +7,7 @@ use super::{Exit, ScenarioArguments};
 use crate::metrics::{RunData, measure};
 use crate::report;
 use crate::run::execute::{ExecuteError, execute};
-use crate::run::processes::RunError;
 use crate::run::{Interrupt, Progress, directory};
-use crate::scenario::Scenario;
 
 /// Run a scenario on real processes and report what was measured
 #[derive(Debug, clap::Args)]
@@ -41,9 +39,16 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::BadInput;
         }
     };
-    let directory = directory(arguments.out.as_deref(), &scenario.name);
-    if let Err(error) = prepare_directory(&directory, &scenario) {
-        complain(&format!("{}: {error}", directory.display()));
+    let directory = match directory::make(arguments.out.as_deref(), &scenario.name) {
+        Ok(directory) => directory,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::BadInput;
+        }
+    };
+    let understood = directory.join("scenario.toml");
+    if let Err(error) = std::fs::write(&understood, scenario.to_string()) {
+        complain(&format!("{}: {error}", understood.display()));
         return Exit::BadInput;
     }
     let interrupt = match Interrupt::listen() {
@@ -63,16 +68,6 @@ pub fn run(arguments: &Arguments) -> Exit {
             exit_of(&error)
         }
     }
-}
-
-/// Creates the directory of a run with the scenario as it was understood. A directory with files
-/// of another run is refused: the two would be mixed up.
-fn prepare_directory(directory: &Path, scenario: &Scenario) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    if std::fs::read_dir(directory)?.next().is_some() {
-        return Err(std::io::Error::other("is not empty; name another directory with --out"));
-    }
-    std::fs::write(directory.join("scenario.toml"), scenario.to_string())
 }
 
 fn tell(arguments: &Arguments, data: &RunData, directory: &Path) -> Exit {
@@ -98,7 +93,6 @@ fn tell(arguments: &Arguments, data: &RunData, directory: &Path) -> Exit {
 fn exit_of(error: &ExecuteError) -> Exit {
     match error {
         ExecuteError::Prepare(_) => Exit::BadInput,
-        ExecuteError::Run(RunError::Launch(_) | RunError::Client(_)) => Exit::NetworkDown,
         ExecuteError::Run(_) => Exit::Internal,
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::Exit;
 use super::terminal::{colour, complain, print};
-use crate::run::Interrupt;
+use crate::launch::LaunchError;
 use crate::run::up::{Up, UpError};
+use crate::run::{Interrupt, directory};
 use crate::scenario::{self, Places, Scenario};
 
 /// The network that `up` starts when no scenario is given.
@@ -43,6 +44,17 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::BadInput;
         }
     };
+    if let Err(problem) = arguments.ports_suffice(&scenario) {
+        complain(&problem);
+        return Exit::BadInput;
+    }
+    let directory = match directory::make(arguments.out.as_deref(), &scenario.name) {
+        Ok(directory) => directory,
+        Err(error) => {
+            complain(&error.to_string());
+            return Exit::BadInput;
+        }
+    };
     let interrupt = match Interrupt::listen() {
         Ok(interrupt) => interrupt,
         Err(error) => {
@@ -50,19 +62,19 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::Internal;
         }
     };
-    let directory = crate::run::directory(arguments.out.as_deref(), &scenario.name);
-    let mut up = match Up::start(&scenario, &directory, arguments.metrics_port) {
+    let mut up = match Up::start(&scenario, &directory, arguments.metrics_port, &interrupt) {
         Ok(up) => up,
         Err(error) => {
             complain(&error.to_string());
             return match error {
-                UpError::Launch(_) | UpError::Process(_) => Exit::NetworkDown,
+                UpError::Launch(LaunchError::Interrupted) => Exit::Interrupted,
+                UpError::Launch(_) => Exit::NetworkDown,
                 UpError::Plan(_) | UpError::Workload(_) | UpError::Directory(..) => Exit::BadInput,
             };
         }
     };
     let printed = print(&up.banner());
-    let death = up.wait(&interrupt);
+    let death = up.wait(&interrupt, complain);
     up.stop();
     match death {
         None => printed,
@@ -74,6 +86,20 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 impl Arguments {
+    /// Each node takes a port for `/metrics`, from the first one on.
+    fn ports_suffice(&self, scenario: &Scenario) -> Result<(), String> {
+        let nodes = u64::from(scenario.network.shards) + u64::from(scenario.network.validators);
+        let ports = 1 + u64::from(u16::MAX - self.metrics_port);
+        if self.metrics_port == 0 || nodes <= ports {
+            return Ok(());
+        }
+        Err(format!(
+            "error: --metrics-port {}: the {nodes} nodes take a port each, and ports end at {}",
+            self.metrics_port,
+            u16::MAX
+        ))
+    }
+
     fn scenario(&self) -> Result<Scenario, scenario::Rejected> {
         let mut set = self.set.clone();
         set.extend(self.shards.map(|shards| format!("network.shards={shards}")));

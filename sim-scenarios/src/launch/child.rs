@@ -117,7 +117,7 @@ impl Child {
     }
 
     /// Describes a process that ended by itself.
-    pub fn death(&mut self) -> Death {
+    pub fn death(mut self) -> Death {
         // Its output may end before itself; it must not linger.
         let _ = self.process.kill();
         let status = self.process.wait().map_or_else(|error| error.to_string(), |s| s.to_string());

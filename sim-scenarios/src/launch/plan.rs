@@ -9,7 +9,7 @@ use cross_shard_msg::{
     ValidatorIndex, Wei,
 };
 use partitioning::{Allocation, Base, OUTBOX, Residents};
-use runtime::network::{LinkShape, LinkTable, NetworkBounds};
+use runtime::network::{LinkShape, LinkTable, NetworkBounds, NetworkConfig};
 use shard_node::evm::{BlockEnvironment, outbox_code};
 use shard_node::{genesis_of, held};
 use state::GenesisAccount;
@@ -136,6 +136,17 @@ impl NetworkPlan {
             .collect()
     }
 
+    /// How the launcher's own node takes part in the network.
+    #[must_use]
+    pub fn client_network(&self) -> NetworkConfig {
+        let key = Self::transport_seed(self.seed, NodeId::Client).0;
+        let mut config = NetworkConfig::new(NodeId::Client, key);
+        config.links = self.links.clone();
+        config.seed = self.seed;
+        config.bounds = self.network_bounds;
+        config
+    }
+
     /// Seed of a node's signing key.
     #[must_use]
     pub fn signing_seed(seed: u64, node: NodeId) -> B256 {
@@ -205,7 +216,7 @@ fn settings(
         checkpoint_every: network.checkpoint_every,
         gas_limit: prescription.map_or(network.gas_limit, |block| block.block.gas_limit),
         base_fee,
-        base_fee_moves: prescription.is_none(),
+        base_fee_moves: prescription.is_none() && network.base_fee_moves,
         genesis_time: prescription.map_or(GENESIS_TIME, |block| block.block.timestamp),
         gate: match network.gate {
             scenario::Gate::Certified => Gate::Certified,

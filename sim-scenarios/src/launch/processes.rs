@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use cross_shard_msg::NodeId;
 use runtime::clock::monotonic_nanos;
 use runtime::network::{NetworkError, peer_id};
-use runtime::process::{FromProcess, PeerLine, ProcessPlan, ProcessReport, ToProcess};
+use runtime::process::{
+    FromProcess, PeerLine, ProcessError, ProcessPlan, ProcessReport, ToProcess,
+};
 
 use super::child::{Child, Death, FromChild};
 use super::node_file::{NodeFile, NodeFileError};
@@ -20,6 +22,8 @@ use super::plan::NetworkPlan;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a process may take to write everything and end.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is asked whether to give up.
+const LOOK: Duration = Duration::from_millis(50);
 /// From the order to start until the run's time is zero: all nodes are told before it begins.
 const START_NOTICE_NANOS: u64 = 100_000_000;
 
@@ -75,6 +79,15 @@ pub enum LaunchError {
     /// Processes took too long.
     #[error("{0} did not start within {START_PATIENCE:?}")]
     Late(NodeId),
+    /// The launcher's own node did not start.
+    #[error("the client: {0}")]
+    Client(#[from] ProcessError),
+    /// The launcher's own node did not get through to a process.
+    #[error("the client found no connection to {0}")]
+    Unconnected(NodeId),
+    /// The user wants to stop.
+    #[error("interrupted while the network was starting")]
+    Interrupted,
 }
 
 /// The processes of a network. All are killed when this is dropped.
@@ -91,7 +104,7 @@ pub struct Processes {
 impl Processes {
     /// Starts a process for every node of `plan`, with files under `directory`; returns when all
     /// have opened their ports. `metrics_port` is the first node's port for `/metrics`, the others
-    /// follow; 0 takes free ones.
+    /// follow; 0 takes free ones. `stopped` is asked now and then whether to give up.
     ///
     /// # Errors
     /// When a process does not start; all others are killed.
@@ -100,6 +113,7 @@ impl Processes {
         directory: &Path,
         log_filter: &str,
         metrics_port: u16,
+        stopped: &dyn Fn() -> bool,
     ) -> Result<Self, LaunchError> {
         let nodes_directory = directory.join("nodes");
         std::fs::create_dir_all(&nodes_directory)
@@ -147,7 +161,7 @@ impl Processes {
             processes.facts.insert(node, facts);
             processes.children.insert(node, child);
         }
-        processes.expect_all(|facts, said| match said {
+        processes.expect_all(stopped, |facts, said| match said {
             FromProcess::Listening { network, metrics } => {
                 facts.network = network;
                 facts.metrics = metrics;
@@ -180,16 +194,21 @@ impl Processes {
         Ok(peers)
     }
 
-    /// Waits until every process is connected, then starts all; returns when the run's time is
-    /// zero, in nanoseconds of the host's monotonic clock.
+    /// Waits until every process is connected to all others. `stopped` is asked now and then
+    /// whether to give up.
     ///
     /// # Errors
     /// When a process ends or takes too long.
-    pub fn begin(&mut self) -> Result<u64, LaunchError> {
-        self.expect_all(|_, said| matches!(said, FromProcess::Ready))?;
+    pub fn expect_ready(&mut self, stopped: &dyn Fn() -> bool) -> Result<(), LaunchError> {
+        self.expect_all(stopped, |_, said| matches!(said, FromProcess::Ready))
+    }
+
+    /// Starts all; returns when the run's time is zero, in nanoseconds of the host's monotonic
+    /// clock.
+    pub fn begin(&mut self) -> u64 {
         let at = monotonic_nanos().saturating_add(START_NOTICE_NANOS);
         self.tell_all(&ToProcess::Start { at });
-        Ok(at)
+        at
     }
 
     /// What is known of each node.
@@ -200,7 +219,8 @@ impl Processes {
     /// Waits up to `patience` for a process to end by itself.
     pub fn watch(&mut self, patience: Duration) -> Option<Death> {
         match self.events.recv_timeout(patience) {
-            Ok((node, FromChild::Silent)) => self.children.get_mut(&node).map(Child::death),
+            // It is not waited for any more at the end.
+            Ok((node, FromChild::Silent)) => self.children.remove(&node).map(Child::death),
             Ok((node, FromChild::Said(said))) => {
                 tracing::warn!(%node, ?said, "unexpected");
                 None
@@ -246,23 +266,28 @@ impl Processes {
     #[expect(clippy::disallowed_methods, reason = "the launcher waits in real time")]
     fn expect_all(
         &mut self,
+        stopped: &dyn Fn() -> bool,
         fits: impl Fn(&mut NodeFacts, FromProcess) -> bool,
     ) -> Result<(), LaunchError> {
         let until = Instant::now() + START_PATIENCE;
         let mut awaited: Vec<NodeId> = self.children.keys().copied().collect();
         while let Some(first) = awaited.first() {
+            if stopped() {
+                return Err(LaunchError::Interrupted);
+            }
             let patience = until.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(patience) {
+            match self.events.recv_timeout(patience.min(LOOK)) {
                 Ok((node, FromChild::Said(said))) => {
                     if self.facts.get_mut(&node).is_some_and(|facts| fits(facts, said)) {
                         awaited.retain(|waiting| *waiting != node);
                     }
                 }
                 Ok((node, FromChild::Silent)) => {
-                    if let Some(child) = self.children.get_mut(&node) {
+                    if let Some(child) = self.children.remove(&node) {
                         return Err(LaunchError::Died(child.death()));
                     }
                 }
+                Err(_) if patience > LOOK => {}
                 Err(_) => return Err(LaunchError::Late(*first)),
             }
         }

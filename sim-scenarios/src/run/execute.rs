@@ -9,6 +9,7 @@ use super::prepare::{PrepareError, Prepared, prepare};
 use super::processes::{self, NetworkRun, RunError, Stopwatch};
 use super::{Interrupt, Progress, facts};
 use crate::client::Ended;
+use crate::launch::LaunchError;
 use crate::metrics::{MachineUse, RunData};
 use crate::scenario::Scenario;
 use crate::workload::Workers;
@@ -19,7 +20,7 @@ pub enum ExecuteError {
     /// It cannot be made ready.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// A network did not start or left nothing to read.
+    /// A network left nothing that can be read.
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -27,8 +28,8 @@ pub enum ExecuteError {
 /// Runs a scenario on processes; the nodes' files go under `directory`.
 ///
 /// # Errors
-/// When it cannot be made ready, or a network does not start. A process that dies later and the
-/// user end the run early; [`RunData`] says so.
+/// When it cannot be made ready, or what it left cannot be read. A network that does not start, a
+/// process that dies and the user end the run early; [`RunData`] says so.
 pub fn execute(
     scenario: &Scenario,
     directory: &Path,
@@ -50,6 +51,7 @@ pub fn execute(
         skipped,
         substitutes,
         interrupted: false,
+        lost: Vec::new(),
         died: None,
         machine: None,
     };
@@ -60,14 +62,21 @@ pub fn execute(
         durations: std::mem::take(&mut stopwatch.laps),
     };
     for job in jobs {
-        let place = directory.join(job.directory_name());
-        let run = processes::run(scenario, job, &place, interrupt, progress)?;
-        add(&mut data, &mut machine, run);
         data.interrupted = interrupt.is_set();
         if data.interrupted || data.died.is_some() {
             break;
         }
+        let place = directory.join(job.directory_name());
+        match processes::run(scenario, job, &place, interrupt, progress) {
+            Ok(run) => add(&mut data, &mut machine, run),
+            Err(RunError::Launch(LaunchError::Interrupted)) => {}
+            Err(error @ (RunError::Launch(_) | RunError::Client(_))) => {
+                data.died = Some(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
+    data.interrupted = interrupt.is_set();
     data.machine = Some(machine);
     Ok(data)
 }
@@ -80,7 +89,8 @@ fn add(data: &mut RunData, machine: &mut MachineUse, run: NetworkRun) {
             None => machine.durations.push((part, took)),
         }
     }
-    data.died = run.death.map(|death| death.to_string());
+    data.lost.extend(run.lost);
+    data.died = run.died;
     if let Some(Ended::SetupFailed(failure)) = run.ended {
         data.died = Some(format!("the contracts could not be set up: {failure:?}"));
     }

@@ -1,6 +1,7 @@
 //! Runs of scenarios: on real processes, or in the simulated world; and what both need.
 
 pub mod collect;
+pub mod directory;
 pub mod execute;
 pub mod facts;
 pub mod prepare;
@@ -12,7 +13,7 @@ pub mod up;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use partitioning::{Allocation, Base, Residents};
 
@@ -21,20 +22,8 @@ use crate::scenario::{AllocationRule, Scenario};
 pub use progress::Progress;
 pub use signals::Interrupt;
 
-/// What processes log, unless `RUST_LOG` says otherwise.
+/// What this program and its processes log, unless `SHARDLAB_LOG` says otherwise.
 pub(crate) const LOG_FILTER: &str = "info,libp2p=warn,multistream_select=warn,yamux=warn";
-
-/// Where a run's files go: as asked, or `runs/NAME-TIME`.
-#[must_use]
-pub fn directory(asked: Option<&Path>, name: &str) -> PathBuf {
-    match asked {
-        Some(directory) => directory.to_owned(),
-        None => {
-            let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-            Path::new("runs").join(format!("{name}-{now}"))
-        }
-    }
-}
 
 /// The allocation that a scenario starts with.
 #[must_use]

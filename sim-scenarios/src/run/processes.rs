@@ -10,9 +10,9 @@ use std::time::Duration as StdDuration;
 use cross_shard_msg::{Duration, NodeId, Timestamp};
 use runtime::clock::RunClock;
 use runtime::drive::{DriveReport, Surroundings, drive};
-use runtime::network::{InboxWaker, Network, NetworkConfig};
+use runtime::network::{InboxWaker, Network};
 use runtime::observations::{ObservationLog, read_observations};
-use runtime::process::{Connected, Listening, ProcessError, process_report};
+use runtime::process::{Connected, ProcessError, process_report};
 use runtime::records::{RecordError, RecordLog};
 
 use super::Interrupt;
@@ -21,7 +21,7 @@ use super::facts::{CpuUse, cpu_use};
 use super::prepare::Job;
 use super::progress::Progress;
 use crate::client::{Client, ClientConfig, ClientProgress, Ended};
-use crate::launch::{Death, LaunchError, Processes};
+use crate::launch::{LaunchError, Losses, Processes, Started, start_network};
 use crate::metrics::{NetworkData, ProcessFacts};
 use crate::scenario::Scenario;
 
@@ -36,7 +36,7 @@ pub enum RunError {
     /// It did not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// The launcher's own node did not start or could not go on.
+    /// The launcher's own node could not go on.
     #[error("the client: {0}")]
     Client(#[from] ProcessError),
     /// What it left cannot be read.
@@ -60,8 +60,10 @@ pub enum RunError {
 pub struct NetworkRun {
     /// What it did.
     pub data: NetworkData,
-    /// The process that died, if one did.
-    pub death: Option<Death>,
+    /// Processes that died while the network went on.
+    pub lost: Vec<String>,
+    /// Who died, or what the client broke down at, if that ended the run.
+    pub died: Option<String>,
     /// Why the client ended; `None` if it was stopped from outside.
     pub ended: Option<Ended>,
     /// Wall-clock time over which CPU was measured.
@@ -93,26 +95,17 @@ pub fn run(
     );
     let client = Client::new(config, allocation, Arc::new(workload));
 
-    let mut processes = Processes::start(&plan, directory, super::LOG_FILTER, 0)?;
-    let mut network = NetworkConfig::new(
-        NodeId::Client,
-        crate::launch::NetworkPlan::transport_seed(plan.seed, NodeId::Client).0,
-    );
-    network.links = plan.links.clone();
-    network.seed = plan.seed;
-    network.bounds = plan.network_bounds;
-    let listening = Listening::open(network, 0)?;
-    let peers = processes.connect(&plan, listening.network_address())?;
-    let connected = listening.connect(NodeId::Client, &peers)?;
-    let start = processes.begin()?;
+    let started = start_network(&plan, directory, super::LOG_FILTER, 0, &|| interrupt.is_set())?;
+    let Started { mut processes, client: connected, start } = started;
     stopwatch.lap("starting");
 
     let node = ClientNode::start(client, connected, start, directory)?;
     let clock = RunClock::starting_at(start);
     let mut watch = Watch::new(&processes);
+    let mut losses = Losses::new(&plan.settings);
     let mut death = None;
     while death.is_none() && !interrupt.is_set() && !watch.ended() && !node.is_finished() {
-        death = processes.watch(LOOK);
+        death = processes.watch(LOOK).and_then(|death| losses.take(death));
         watch.look(clock.now(), &node, progress);
     }
     watch.finish(clock.now());
@@ -121,8 +114,14 @@ pub fn run(
     progress.phase("stopping processes");
     let facts: Vec<_> = processes.facts().cloned().collect();
     let totals = watch.totals();
-    let (client_report, unacknowledged) = node.stop()?;
+    // Whatever became of the client, what the others did is read.
+    let client = node.stop();
     let reports = processes.stop();
+    let died = match (death, &client) {
+        (Some(death), _) => Some(death.to_string()),
+        (None, Err(error)) => Some(error.to_string()),
+        (None, Ok(_)) => None,
+    };
     stopwatch.lap("stopping");
 
     progress.phase("reading what was recorded");
@@ -151,7 +150,7 @@ pub fn run(
         NodeId::Client,
         ProcessFacts {
             process: Some(std::process::id()),
-            report: Some(process_report(&client_report, unacknowledged)),
+            report: client.ok().map(|(report, left)| process_report(&report, left)),
             measured: watch.measured(NodeId::Client),
             total: totals.get(&NodeId::Client).copied(),
         },
@@ -165,7 +164,8 @@ pub fn run(
             end: watch.end,
             processes: process_facts,
         },
-        death,
+        lost: losses.lost().to_vec(),
+        died,
         ended: watch.last.and_then(|last| last.ended),
         measured: watch.end.since(watch.origin.unwrap_or(watch.end)),
         durations: stopwatch.laps,
@@ -190,7 +190,7 @@ impl ClientNode {
         start: u64,
         directory: &Path,
     ) -> Result<Self, RunError> {
-        let Connected { runtime, network, inbox, node_metrics, metrics } = connected;
+        let Connected { runtime, network, inbox, node_metrics, metrics, .. } = connected;
         let path = |suffix: &str| directory.join("nodes").join(format!("client.{suffix}"));
         let observations = path("observations");
         let waker = inbox.waker();

@@ -10,11 +10,13 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use cross_shard_msg::NodeId;
 use partitioning::{Allocation, Home};
-use runtime::network::{Network, NetworkConfig, Wakeup};
-use runtime::process::{Connected, Listening, ProcessError};
+use runtime::network::{Network, Wakeup};
+use runtime::process::{Connected, ProcessError};
 
 use super::Interrupt;
-use crate::launch::{Death, LaunchError, NetworkPlan, PlanError, Processes};
+use crate::launch::{
+    Death, LaunchError, Losses, NetworkPlan, PlanError, Processes, Started, start_network,
+};
 use crate::scenario::{Scenario, print_wei};
 use crate::workload::{self, Workers, Workload, WorkloadError, keys};
 
@@ -27,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Up {
     plan: NetworkPlan,
     workload: Workload,
+    losses: Losses,
     processes: Processes,
     network: Network,
     listener: JoinHandle<()>,
@@ -47,12 +50,9 @@ pub enum UpError {
     /// The output directory cannot be written.
     #[error("{}: {}", .0.display(), .1)]
     Directory(PathBuf, io::Error),
-    /// Processes did not start.
+    /// Processes, or the launcher's own node, did not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// The launcher's own node did not start.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
 }
 
 impl From<(PathBuf, io::Error)> for UpError {
@@ -62,29 +62,29 @@ impl From<(PathBuf, io::Error)> for UpError {
 }
 
 impl Up {
-    /// Starts the network of `scenario`; logs go under `directory`.
+    /// Starts the network of `scenario`; files go under `directory`, which exists. `metrics_port`
+    /// is the first node's port for `/metrics`, the others follow; 0 takes free ones.
     ///
     /// # Errors
-    /// When anything does not start; nothing is left running then.
+    /// When anything does not start, or the user does not wait for it; nothing is left running
+    /// then.
     pub fn start(
         scenario: &Scenario,
         directory: &Path,
         metrics_port: u16,
+        interrupt: &Interrupt,
     ) -> Result<Self, UpError> {
-        std::fs::create_dir_all(directory).map_err(|error| (directory.to_owned(), error))?;
         let mut idle = scenario.clone();
         idle.phases.iter_mut().for_each(|phase| phase.loads.clear());
         let allocation = super::genesis_allocation(&idle);
         let workload = workload::build(&idle, &allocation, &super::open_file, &Workers::single())?;
         let plan = NetworkPlan::new(&idle, &workload.genesis, None)?;
         write_accounts(&directory.join("accounts.csv"), &workload, &allocation)?;
-        let mut processes = Processes::start(&plan, directory, super::LOG_FILTER, metrics_port)?;
-        let key = NetworkPlan::transport_seed(plan.seed, NodeId::Client).0;
-        let listening = Listening::open(NetworkConfig::new(NodeId::Client, key), 0)?;
-        let peers = processes.connect(&plan, listening.network_address())?;
-        let connected = listening.connect(NodeId::Client, &peers)?;
-        processes.begin()?;
-        let Connected { runtime, network, mut inbox, metrics, .. } = connected;
+        let filter = super::LOG_FILTER;
+        let started =
+            start_network(&plan, directory, filter, metrics_port, &|| interrupt.is_set())?;
+        let Started { processes, client, .. } = started;
+        let Connected { runtime, network, mut inbox, metrics, .. } = client;
         // What shards tell their client is read, so that no queue fills, and not used.
         let listener = thread::Builder::new()
             .name("client".to_owned())
@@ -94,8 +94,9 @@ impl Up {
                     deliveries.clear();
                 }
             })
-            .map_err(ProcessError::Runtime)?;
+            .map_err(|error| LaunchError::Client(ProcessError::Runtime(error)))?;
         Ok(Self {
+            losses: Losses::new(&plan.settings),
             plan,
             workload,
             processes,
@@ -138,13 +139,14 @@ impl Up {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{} shards, {} coordinators, chain id {}, a block every {}, a checkpoint every {}\n\n\
-             {nodes}\n\n{accounts}",
-            settings.shard_count(),
-            settings.validators.len(),
+            "{}, {}, chain id {}, a block every {}, a checkpoint every {}\n\n{}\n\n{}",
+            counted(settings.shard_count() as usize, "shard"),
+            counted(settings.validators.len(), "coordinator"),
             settings.chain_id,
             settings.block_time,
             settings.checkpoint_every,
+            nodes.trim_fmt(),
+            accounts.trim_fmt(),
         );
         let rest = self.workload.users.len().saturating_sub(SHOWN_ACCOUNTS);
         if rest > 0 {
@@ -156,13 +158,15 @@ impl Up {
         text
     }
 
-    /// Waits until the user wants to stop, or a process dies.
-    pub fn wait(&mut self, interrupt: &Interrupt) -> Option<Death> {
+    /// Waits until the user wants to stop, or a process dies without which the network cannot go
+    /// on. `tell` hears of the others that die.
+    pub fn wait(&mut self, interrupt: &Interrupt, tell: impl Fn(&str)) -> Option<Death> {
         while !interrupt.is_set() {
-            let death = self.processes.watch(LOOK);
-            if death.is_some() {
-                return death;
+            let Some(death) = self.processes.watch(LOOK) else { continue };
+            if let Some(death) = self.losses.take(death) {
+                return Some(death);
             }
+            self.losses.lost().last().into_iter().for_each(|lost| tell(lost));
         }
         None
     }
@@ -181,6 +185,10 @@ fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.iter().copied());
     table
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn home(allocation: &Allocation, address: &alloy_primitives::Address) -> String {
