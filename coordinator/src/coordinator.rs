@@ -432,16 +432,16 @@ fn drop_input(reason: DropReason, effects: &mut Effects<Coordinator>) {
     effects.observe(Event::Dropped { reason });
 }
 
-/// The name under which a drop of the agreement is observed; `None` for an own answer that came too
-/// late, which nobody sent.
+/// The name under which a drop of the agreement is observed; `None` for what a healthy committee
+/// produces: votes beyond the quorum, certificates that several hand on, an own answer that came
+/// too late.
 fn reason(dropped: Dropped) -> Option<DropReason> {
     Some(match dropped {
         Dropped::Malformed | Dropped::Epoch | Dropped::Equivocation => DropReason::Invalid,
-        Dropped::Old | Dropped::Duplicate => DropReason::Duplicate,
         Dropped::Future => DropReason::TooFarAhead,
         Dropped::Unverified => DropReason::Signature,
         Dropped::NotLeader | Dropped::Unasked => DropReason::Unexpected,
         Dropped::Unlinked => DropReason::Disconnected,
-        Dropped::Late => return None,
+        Dropped::Old | Dropped::Duplicate | Dropped::Late => return None,
     })
 }

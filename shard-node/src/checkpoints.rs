@@ -103,6 +103,27 @@ impl Checkpoints {
         arrival
     }
 
+    /// Takes a checkpoint from a record, where it was put after it was verified. False if it does
+    /// not follow the newest known one.
+    pub(crate) fn restore(&mut self, finalized: FinalizedCheckpoint) -> bool {
+        let checkpoint = &finalized.checkpoint;
+        let follows = checkpoint.number == self.number.next() && checkpoint.parent == self.digest;
+        if follows {
+            self.advance(finalized);
+        }
+        follows
+    }
+
+    /// Number of the newest known checkpoint.
+    pub(crate) fn number(&self) -> CheckpointNumber {
+        self.number
+    }
+
+    /// Timestamp of the newest known checkpoint; zero before the first.
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        self.history.back().map_or(Timestamp::ZERO, |checkpoint| checkpoint.timestamp)
+    }
+
     /// The next checkpoint that a block must apply.
     pub(crate) fn next_unapplied(&mut self) -> Option<FinalizedCheckpoint> {
         self.unapplied.pop_front()
@@ -130,11 +151,9 @@ impl Checkpoints {
         verifications: &mut u32,
     ) -> Result<(), DropReason> {
         let number = finalized.checkpoint.number;
-        if number <= self.number {
-            return Err(DropReason::Duplicate);
-        }
-        if self.ahead.contains_key(&number) {
-            return Err(DropReason::Duplicate);
+        // Every coordinator sends every checkpoint; the copies are expected, not an error of theirs.
+        if number <= self.number || self.ahead.contains_key(&number) {
+            return Ok(());
         }
         let proof: FinalityProof =
             codec::decode(&finalized.certificate).map_err(|_| DropReason::Undecodable)?;
