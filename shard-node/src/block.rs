@@ -8,8 +8,8 @@ use cross_shard_msg::header::signing_digest;
 use cross_shard_msg::receipt::prove_outgoing;
 use cross_shard_msg::{
     Action, Block, Body, Certificate, Congestion, Event, FinalizedCheckpoint, Gas, Header, Height,
-    InclusionProof, Incoming, Outgoing, Receipt, ReceiptKind, Refusal, SealedHeader, SignedHeader,
-    Timestamp, TransactionKey, Work,
+    InclusionProof, Incoming, Outgoing, Receipt, ReceiptKind, Refusal, SealedHeader, Sequence,
+    ShardId, SignedHeader, Timestamp, TransactionKey, Work,
 };
 use state::{StateDiff, ordered_root};
 
@@ -49,11 +49,13 @@ pub(crate) struct Made {
 }
 
 /// What happened before execution.
-struct Opening {
-    checkpoints: Vec<FinalizedCheckpoint>,
-    admin: Vec<Admin>,
-    incoming: Vec<Incoming>,
-    events: Vec<Event>,
+pub(crate) struct Opening {
+    pub checkpoints: Vec<FinalizedCheckpoint>,
+    pub admin: Vec<Admin>,
+    pub received: Vec<(ShardId, Sequence)>,
+    pub connected: Vec<SignedHeader>,
+    pub incoming: Vec<Incoming>,
+    pub events: Vec<Event>,
 }
 
 impl ShardNode {
@@ -63,7 +65,9 @@ impl ShardNode {
         let timestamp = self.headers.timestamp(now);
         let opening = self.open(height);
         let (done, dropped) = self.execute(now, height, timestamp, &opening.incoming);
-        self.close(height, timestamp, opening, done, dropped)
+        let (shard, levels) = (self.config.shard, &self.levels);
+        let outgoing = self.outgoing.release(|to| levels.allowance(shard, to));
+        self.close(height, timestamp, opening, done, dropped, outgoing)
     }
 
     /// Applies checkpoints and an administrator's requests, and takes accepted batches into state.
@@ -85,10 +89,12 @@ impl ShardNode {
             incoming.push(batch.incoming);
         }
         let events = dropped.into_iter().map(|reason| Event::Dropped { reason }).collect();
-        Opening { checkpoints, admin, incoming, events }
+        let received = std::mem::take(&mut self.received);
+        let connected = self.incoming.newly_connected();
+        Opening { checkpoints, admin, received, connected, incoming, events }
     }
 
-    fn apply(&mut self, height: Height, finalized: &FinalizedCheckpoint) {
+    pub(crate) fn apply(&mut self, height: Height, finalized: &FinalizedCheckpoint) {
         self.levels.apply(&finalized.checkpoint);
         for leaving in self.locale.apply(&finalized.checkpoint) {
             let Some(account) = self.state.account(&leaving.address).copied() else { continue };
@@ -105,7 +111,7 @@ impl ShardNode {
         }
     }
 
-    fn carry_out(&mut self, request: &Admin) {
+    pub(crate) fn carry_out(&mut self, request: &Admin) {
         let Admin::SetBalance { address, balance } = request;
         if !self.locale.is_local(address) {
             return;
@@ -127,6 +133,21 @@ impl ShardNode {
         timestamp: Timestamp,
         incoming: &[Incoming],
     ) -> (Done, Vec<(TransactionKey, Refusal)>) {
+        let base_fee = self.base_fee;
+        self.run(height, timestamp, incoming, |legs, pool| match pool {
+            Pool::Open(mempool) => transactions(legs, mempool, now, base_fee),
+            Pool::Prescribed(list) => list.run(|transaction| legs.transaction(transaction)),
+        })
+    }
+
+    /// Executes receipts, then what `transactions` takes out of the pool.
+    pub(crate) fn run<T>(
+        &mut self,
+        height: Height,
+        timestamp: Timestamp,
+        incoming: &[Incoming],
+        transactions: impl FnOnce(&mut Legs<'_>, &mut Pool) -> T,
+    ) -> (Done, T) {
         let environment = self.environment(height, timestamp);
         let mut legs = Legs {
             evm: self.executor.block(&mut self.state, &self.locale, &environment),
@@ -138,11 +159,8 @@ impl ShardNode {
             done: Done::default(),
         };
         receipts(&mut legs, incoming);
-        let dropped = match &mut self.pool {
-            Pool::Open(mempool) => transactions(&mut legs, mempool, now, self.base_fee),
-            Pool::Prescribed(list) => list.run(|transaction| legs.transaction(transaction)),
-        };
-        (legs.done, dropped)
+        let outcome = transactions(&mut legs, &mut self.pool);
+        (legs.done, outcome)
     }
 
     fn environment(&self, height: Height, timestamp: Timestamp) -> BlockEnvironment {
@@ -168,19 +186,18 @@ impl ShardNode {
         }
     }
 
-    /// Releases receipts, computes roots, balances the books, signs.
-    fn close(
+    /// Books the receipts that were released, computes roots, balances the books, signs.
+    pub(crate) fn close(
         &mut self,
         height: Height,
         timestamp: Timestamp,
         opening: Opening,
         done: Done,
         dropped: Vec<(TransactionKey, Refusal)>,
+        outgoing: Vec<Outgoing>,
     ) -> Made {
         let shard = self.config.shard;
         let settings = &self.config.settings;
-        let levels = &self.levels;
-        let outgoing = self.outgoing.release(|to| levels.allowance(shard, to));
         for released in &outgoing {
             self.books.sent(released.value());
         }
@@ -237,6 +254,8 @@ impl ShardNode {
             record: ShardRecord {
                 checkpoints: opening.checkpoints,
                 admin: opening.admin,
+                received: opening.received,
+                connected: opening.connected,
                 block: block.clone(),
             },
             execution: BlockExecution { block, results, diff },
@@ -273,7 +292,7 @@ fn receipts(legs: &mut Legs<'_>, incoming: &[Incoming]) {
     }
     for batch in incoming {
         for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
-            let sequence = cross_shard_msg::Sequence(sequence);
+            let sequence = Sequence(sequence);
             let entered = Entered { source: batch.source, sequence, receipt: receipt.clone() };
             if full && receipt.kind() == ReceiptKind::Call {
                 legs.delayed.push(entered);

@@ -83,6 +83,18 @@ impl OwnHeaders {
         one_message(range.into_iter().flatten().map(|(_, header)| header))
     }
 
+    /// All kept headers, ascending, in as many messages as they need.
+    pub(crate) fn messages(&self) -> Vec<Vec<SignedHeader>> {
+        let mut messages = Vec::new();
+        let mut from = Height::ZERO;
+        loop {
+            let message = self.range(from, Height(u64::MAX));
+            let Some(last) = message.last() else { return messages };
+            from = last.height.next();
+            messages.push(message);
+        }
+    }
+
     /// Headers between `above` and `below`, both excluded: what connects a batch to the one before.
     /// What is longer than [`MAX_CHAIN`] or [`MAX_CHAIN_BYTES`] loses its beginning: the destination
     /// then connects the rest to a crosslink.

@@ -170,6 +170,62 @@ impl IncomingQueues {
         (ready, dropped)
     }
 
+    /// Headers that connect what entered state to the sources' crosslinks, as far as they were not
+    /// handed out before, ascending per source: they must be as durable as the batches (R-GATE-3).
+    pub(crate) fn newly_connected(&mut self) -> Vec<SignedHeader> {
+        if self.gate != Gate::Certified {
+            return Vec::new();
+        }
+        self.sources.iter_mut().flat_map(Source::newly_connected).collect()
+    }
+
+    /// A batch entered state in a block that is executed again. Returns all wei that it brings, or
+    /// `None` if it does not follow what entered before.
+    pub(crate) fn enter_again(&mut self, incoming: &Incoming) -> Option<Wei> {
+        let source = self.sources.get_mut(incoming.source.0 as usize)?;
+        let (sequence, value) =
+            source.entered.map_or((Sequence::ZERO, Wei::ZERO), |mark| (mark.sequence, mark.value));
+        if incoming.first != sequence.next() || incoming.receipts.is_empty() {
+            return None;
+        }
+        let brings = incoming
+            .receipts
+            .iter()
+            .try_fold(Wei::ZERO, |sum, receipt| sum.checked_add(receipt.value()))?;
+        source.entered = Some(Watermark {
+            source: incoming.source,
+            height: incoming.height,
+            header: incoming.header,
+            sequence: Sequence(sequence.0.checked_add(incoming.receipts.len() as u64)?),
+            value: value.checked_add(brings)?,
+        });
+        Some(brings)
+    }
+
+    /// Headers of sources that were connected to what had entered, from a record.
+    pub(crate) fn connect_again(&mut self, headers: &[SignedHeader], checkpoints: &Checkpoints) {
+        for header in headers {
+            let Some(source) = self.sources.get_mut(header.shard.0 as usize) else { continue };
+            // What was recorded was checked; a header at or below the crosslink is not needed.
+            let crosslinked = checkpoints.tip(header.shard).height;
+            let _ = source.add_headers(std::iter::once(header), crosslinked);
+        }
+        for (source, shard) in self.sources.iter_mut().zip(0..) {
+            source.connect(checkpoints, ShardId(shard));
+            source.newly_connected();
+        }
+    }
+
+    /// What a shard that starts again asks of and tells every other one: the height above which
+    /// batches are missing, and what it need not send again.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (ShardId, Height, Sequence)> {
+        let sources = self.sources.iter().zip(0..).map(|(source, shard)| {
+            let above = source.entered.map_or(Height::ZERO, |mark| mark.height);
+            (ShardId(shard), above, source.acknowledged)
+        });
+        sources.filter(|(shard, _, _)| *shard != self.shard)
+    }
+
     /// Sources that must send again what they released above a height, because it is missing and
     /// was not asked for lately.
     pub(crate) fn gaps(&mut self, now: Timestamp) -> Vec<(ShardId, Height)> {

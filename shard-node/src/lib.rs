@@ -4,7 +4,7 @@
 //! `admission` and [`mempool`] take it; `block` makes a block of what waits, `execute` runs its legs
 //! on [`evm`]; `outgoing` releases what they cause and keeps it until it is received; `incoming` and
 //! `source` take what other shards released, through the gate that `checkpoints` opens. `ledger`
-//! balances the books of every block.
+//! balances the books of every block. `recover` rebuilds a shard from its records.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -26,8 +26,10 @@ mod notice;
 mod outgoing;
 mod prescribed;
 mod record;
+mod recover;
 mod source;
 
 pub use config::{ConfigError, Environment, Prescribed, ShardConfig, genesis_of, held};
 pub use node::{Job, ShardNode, Timer};
 pub use record::{Admin, BlockExecution, ShardRecord};
+pub use recover::RecoverError;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use cross_shard_msg::{
     Admission, Audience, DropReason, Effect, Effects, Event, FinalizedCheckpoint, Gate, Header,
-    Height, Input, Machine, Message, NodeId, ReceiptBatch, Recovered, Refusal, ShardId, Timestamp,
-    TransactionKey, Work, WriteId,
+    Height, Input, Machine, Message, NodeId, ReceiptBatch, Recovered, Refusal, Sequence, ShardId,
+    Timestamp, TransactionKey, Work, WriteId,
 };
 use state::ShardState;
 
@@ -27,11 +27,15 @@ use crate::notice::{self, Admissions, FLUSH_AFTER, Flush};
 use crate::outgoing::OutgoingQueues;
 use crate::prescribed::PrescribedList;
 use crate::record::{Admin, BlockExecution, ShardRecord};
+use crate::recover::NewLife;
 
 /// Blocks that may wait to be durable. There the shard waits for its disk.
 const MAX_UNDURABLE: usize = 64;
 /// Requests of an administrator that wait for the next block.
 const MAX_ADMIN: usize = 1_024;
+/// What destinations received is noted so often between two blocks; a note more or less only makes
+/// a restarted shard send more again.
+const MAX_RECEIVED: usize = 4_096;
 /// Checkpoint intervals after which a batch that was not received is sent again (R-RCPT-6).
 const RESEND_INTERVALS: u64 = 4;
 
@@ -54,6 +58,9 @@ pub struct ShardNode {
     pub(crate) base_fee: u64,
     pub(crate) block_hashes: Arc<BTreeMap<u64, B256>>,
     pub(crate) admin: Vec<Admin>,
+    /// What destinations received, for the next record.
+    pub(crate) received: Vec<(ShardId, Sequence)>,
+    pub(crate) life: NewLife,
     admissions: Admissions,
     replaced: Vec<(TransactionKey, Refusal)>,
     undurable: VecDeque<(WriteId, Made)>,
@@ -125,6 +132,8 @@ impl ShardNode {
             base_fee: settings.base_fee,
             block_hashes: Arc::default(),
             admin: Vec::new(),
+            received: Vec::new(),
+            life: NewLife::default(),
             admissions: Admissions::default(),
             replaced: Vec::new(),
             undurable: VecDeque::new(),
@@ -148,6 +157,7 @@ impl ShardNode {
     fn on_start(&mut self, now: Timestamp, effects: &mut ShardEffects) {
         self.set_block_timer(now, effects);
         effects.set_timer(Timer::Resend, now + self.config.settings.checkpoint_every);
+        self.begin_new_life(now, effects);
     }
 
     /// The first point of this shard's grid of block times that is after `now` (R-BLK-1).
@@ -165,10 +175,15 @@ impl ShardNode {
     fn on_block_timer(&mut self, now: Timestamp, effects: &mut ShardEffects) {
         self.set_block_timer(now, effects);
         let waits = match &self.pool {
-            Pool::Prescribed(list) => !list.is_complete(),
+            // After a restart those that were refused do not come again.
+            Pool::Prescribed(list) => !list.is_complete() && self.headers.tip().is_none(),
             Pool::Open(_) => false,
         };
-        if waits || self.undurable.len() >= MAX_UNDURABLE || self.headers.is_full() {
+        if waits
+            || self.is_catching_up(now)
+            || self.undurable.len() >= MAX_UNDURABLE
+            || self.headers.is_full()
+        {
             return;
         }
         let mut made = self.make_block(now);
@@ -215,7 +230,7 @@ impl ShardNode {
         effects.push(Effect::Executed(Arc::new(made.execution)));
     }
 
-    fn batches(&self, made: &Made) -> Vec<Arc<ReceiptBatch>> {
+    pub(crate) fn batches(&self, made: &Made) -> Vec<Arc<ReceiptBatch>> {
         let block = &made.record.block;
         let connected = self.checkpoints.tip(self.config.shard).previous;
         let proven = block.outgoing.iter().zip(&made.proofs);
@@ -312,6 +327,8 @@ impl ShardNode {
             (NodeId::Shard(destination), Message::Received { sequence }) => {
                 if !self.outgoing.received(destination, sequence) {
                     drop_input(effects, DropReason::Invalid);
+                } else if self.received.len() < MAX_RECEIVED {
+                    self.received.push((destination, sequence));
                 }
             }
             (NodeId::Coordinator(_), Message::Finalized(checkpoint)) => {
@@ -387,6 +404,9 @@ impl ShardNode {
             self.incoming.crosslinked(source, &self.checkpoints);
             self.open_gate(source, effects);
         }
+        if !arrival.known.is_empty() {
+            self.catch_up(now, from, effects);
+        }
         if let Some(missing) = arrival.missing {
             effects.send(from, Message::PullCheckpoints { from: missing });
         }
@@ -395,13 +415,9 @@ impl ShardNode {
     /// The committee saw this shard's blocks up to the tip: sources learn what has entered, and
     /// headers that nobody needs any more are forgotten.
     fn on_own_crosslink(&mut self, effects: &mut ShardEffects) {
-        let tip = self.checkpoints.tip(self.config.shard);
-        if let Some(shown) = self.headers.at(tip.height) {
-            for (source, sequence) in self.incoming.acknowledge(shown) {
-                effects.send(NodeId::Shard(source), Message::Received { sequence });
-            }
+        for (source, sequence) in self.forget_crosslinked() {
+            effects.send(NodeId::Shard(source), Message::Received { sequence });
         }
-        self.headers.forget(tip.previous);
     }
 
     fn serve_headers(
@@ -430,6 +446,7 @@ impl ShardNode {
         for (source, above) in self.incoming.gaps(now) {
             effects.send(NodeId::Shard(source), Message::PullBatches { above });
         }
+        self.ask_for_checkpoints(effects);
         effects.set_timer(Timer::Resend, now + every);
     }
 

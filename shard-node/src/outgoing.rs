@@ -104,6 +104,28 @@ impl OutgoingQueues {
         released
     }
 
+    /// Releases again what a block had released. `None` if that is not at the head of the buffers.
+    pub(crate) fn release_again(&mut self, released: &[Outgoing]) -> Option<Vec<Outgoing>> {
+        for outgoing in released {
+            let queue = self.destinations.get_mut(outgoing.destination.0 as usize)?;
+            if outgoing.first != queue.sequence.next() {
+                return None;
+            }
+            for receipt in &outgoing.receipts {
+                let buffer = match receipt.action {
+                    Action::Call(_) => &mut queue.calls,
+                    Action::Refund { .. } | Action::Migrate { .. } => &mut queue.free,
+                };
+                if buffer.pop_front().as_ref() != Some(receipt) {
+                    return None;
+                }
+            }
+            queue.sequence = outgoing.last();
+            queue.value += outgoing.value();
+        }
+        Some(released.to_vec())
+    }
+
     /// What was released so far, per destination, as a header says it.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         let destinations = self.destinations.iter().zip(0..);
@@ -159,6 +181,13 @@ impl OutgoingQueues {
         };
         let above = queue.retained.range_mut(height.next()..).take(MAX_RESENT);
         above.map(|(_, retained)| retained.send_again(now)).collect()
+    }
+
+    /// Kept batches for all destinations, oldest first, at most [`MAX_RESENT`] each: after a restart
+    /// nobody knows what was sent.
+    pub(crate) fn all(&mut self, now: Timestamp) -> Vec<Arc<ReceiptBatch>> {
+        let each = self.destinations.iter_mut().map(|queue| queue.retained.values_mut());
+        each.flat_map(|retained| retained.take(MAX_RESENT).map(|one| one.send_again(now))).collect()
     }
 
     /// Kept batches that were sent longer than `age` ago, for all destinations, oldest first, at

@@ -65,6 +65,16 @@ impl PrescribedList {
         Ok(())
     }
 
+    /// A transaction was executed in an earlier life of the node.
+    pub(crate) fn executed_before(&mut self, transaction: &Recovered) {
+        let Some(&position) = self.positions.get(&transaction.transaction().hash()) else { return };
+        if self.slots[position].replace(transaction.clone()).is_none() {
+            self.missing -= 1;
+        }
+        self.pending.retain(|(other, _)| *other != position);
+        self.refused.remove(&position);
+    }
+
     /// Whether all transactions have arrived.
     pub(crate) fn is_complete(&self) -> bool {
         self.missing == 0

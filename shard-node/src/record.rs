@@ -1,9 +1,9 @@
-//! What a shard makes durable, and what followers are handed.
+//! What a shard makes durable, and what followers are handed (rule R-REC-1).
 
 use std::sync::Arc;
 
 use alloy_primitives::{Address, Bytes};
-use cross_shard_msg::{Block, FinalizedCheckpoint, Wei};
+use cross_shard_msg::{Block, FinalizedCheckpoint, Sequence, ShardId, SignedHeader, Wei};
 use serde::{Deserialize, Serialize};
 use state::StateDiff;
 
@@ -15,6 +15,11 @@ pub struct ShardRecord {
     pub checkpoints: Vec<FinalizedCheckpoint>,
     /// Requests of an administrator that this block carried out, in order.
     pub admin: Vec<Admin>,
+    /// What destinations said that they received since the block before: it need not be sent again.
+    pub received: Vec<(ShardId, Sequence)>,
+    /// Under gate `certified`: headers that connect the batches of this block to their sources'
+    /// crosslinks, each once, ascending per source. They are served to coordinators (R-GATE-3).
+    pub connected: Vec<SignedHeader>,
     /// The block.
     pub block: Arc<Block>,
 }

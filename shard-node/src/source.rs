@@ -29,6 +29,8 @@ pub(crate) struct Source {
     pub connected: Chain,
     /// What the source was told that it need not keep.
     pub acknowledged: Sequence,
+    /// Up to here the headers that connect entered batches are in records.
+    recorded: Height,
     pulled: Option<(Height, Timestamp)>,
 }
 
@@ -60,6 +62,7 @@ impl Source {
             waiting: BTreeMap::new(),
             connected: Chain { tip: genesis, headers: BTreeMap::new() },
             acknowledged: Sequence::ZERO,
+            recorded: Height::ZERO,
             pulled: None,
         }
     }
@@ -149,6 +152,14 @@ impl Source {
             chain.entry(header.height).or_insert_with(|| header.clone());
         }
         Ok(())
+    }
+
+    /// Connected headers up to the last batch that entered which were not returned before.
+    pub(crate) fn newly_connected(&mut self) -> Vec<SignedHeader> {
+        let Some(entered) = self.entered.map(|mark| mark.height) else { return Vec::new() };
+        let from = self.recorded.next();
+        self.recorded = self.recorded.max(entered);
+        self.connected.range(from, entered).cloned().collect()
     }
 
     /// Follows the chain as far as it goes on without a gap.
