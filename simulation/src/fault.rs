@@ -1,7 +1,7 @@
 //! Faults as data: what breaks, when, and for how long.
 //!
-//! A [`FaultPlan`] is given to a world before it runs (`World::schedule`); the same faults
-//! can be brought about at once with `World::inject`. Probabilities are in thousandths and
+//! A [`FaultPlan`] is given to a world before it runs ([`crate::World::schedule`]); the same faults
+//! can be brought about at once with [`crate::World::inject`]. Probabilities are in thousandths and
 //! all arithmetic is in integers, so that a plan means the same on every machine.
 
 use std::fmt;

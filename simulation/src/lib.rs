@@ -6,14 +6,17 @@
 
 pub mod checkers;
 pub mod cost;
+mod digest;
 pub mod fault;
 mod host;
 pub mod links;
 mod queue;
+pub mod trace;
 pub mod world;
 
 pub use cost::CostProfile;
 pub use fault::{Fault, FaultPlan, LinkSet, Target};
-pub use host::{Follower, Outgoing};
-pub use links::{Link, Links};
-pub use world::{Statistics, World};
+pub use host::Follower;
+pub use links::{Link, Links, Mode};
+pub use trace::{Happening, TraceEvent};
+pub use world::{Disk, FaultId, Statistics, World};

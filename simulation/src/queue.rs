@@ -1,58 +1,69 @@
-//! The queue of events, ordered by (time, sequence number), never by time alone.
+//! The queue of what will happen, ordered by (time, sequence number), never by time alone.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use cross_shard_msg::{NodeId, Timestamp};
+use cross_shard_msg::Timestamp;
 
-use crate::host::Delivery;
-
-/// Something that will happen to a node.
-pub(crate) struct Scheduled {
-    pub at: Timestamp,
-    sequence: u64,
-    pub node: NodeId,
-    pub delivery: Delivery,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Queue {
-    heap: BinaryHeap<Reverse<Scheduled>>,
+/// What is small is sorted; what is large stays where it is.
+pub(crate) struct Queue<T> {
+    heap: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
+    items: Vec<Option<T>>,
+    free: Vec<usize>,
     next: u64,
 }
 
-impl Queue {
-    pub fn push(&mut self, at: Timestamp, node: NodeId, delivery: Delivery) {
-        let sequence = self.next;
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), items: Vec::new(), free: Vec::new(), next: 0 }
+    }
+}
+
+impl<T> Queue<T> {
+    pub fn push(&mut self, at: Timestamp, item: T) {
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.items[place] = Some(item);
+                place
+            }
+            None => {
+                self.items.push(Some(item));
+                self.items.len() - 1
+            }
+        };
+        self.heap.push(Reverse((at, self.next, place)));
         self.next += 1;
-        self.heap.push(Reverse(Scheduled { at, sequence, node, delivery }));
     }
 
-    pub fn pop(&mut self) -> Option<Scheduled> {
-        self.heap.pop().map(|Reverse(scheduled)| scheduled)
+    /// The earliest item, unless it is after `end`.
+    pub fn pop_until(&mut self, end: Timestamp) -> Option<(Timestamp, T)> {
+        if self.heap.peek()?.0.0 > end {
+            return None;
+        }
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        self.free.push(place);
+        self.items[place].take().map(|item| (at, item))
     }
+}
 
-    pub fn next_time(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse(scheduled)| scheduled.at)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_together_comes_in_the_order_of_pushing() {
+        let mut queue = Queue::default();
+        for (at, item) in [(5, 'a'), (3, 'b'), (5, 'c'), (9, 'd')] {
+            queue.push(Timestamp(at), item);
+        }
+        let mut order = Vec::new();
+        while let Some((at, item)) = queue.pop_until(Timestamp(8)) {
+            order.push(item);
+            if item == 'b' {
+                queue.push(at, 'e');
+            }
+        }
+        assert_eq!(order, ['b', 'e', 'a', 'c']);
+        assert_eq!(queue.pop_until(Timestamp(9)), Some((Timestamp(9), 'd')));
     }
 }

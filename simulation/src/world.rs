@@ -1,19 +1,36 @@
-//! The world: nodes, links, CPUs and time (rules R-CORE-1 to R-CORE-4).
+//! The world: nodes, links, CPUs, disks, faults and time (rules R-CORE-1 to R-CORE-4).
 //!
 //! Each node has one core. An input that arrives while the node is busy is handled when it is
-//! free; what the machine asks for after a `Busy` happens that much later. Everything that happens
-//! is folded into one digest, so that two runs can be told apart by one line.
+//! free; what the machine asks for after a `Busy` happens that much later. A write becomes durable
+//! after its disk's delay; a crash loses what is not, with everything that was on its way to the
+//! node. Everything that happens is folded into one digest, so that two runs can be told apart by
+//! one line.
+
+mod breaking;
+mod node;
+mod sending;
 
 use std::collections::BTreeMap;
 
 use cross_shard_msg::{
-    Audience, Duration, Event, Machine, Message, NodeId, Observation, Timestamp, Work,
+    Audience, Duration, Event, Machine, Message, NodeId, Observation, Timestamp,
 };
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng as _;
 
 use crate::cost::CostProfile;
+use crate::digest::Digest;
+use crate::fault::Fault;
 use crate::host::{Delivery, Follower, Host, Hosted, Outgoing};
 use crate::links::Links;
 use crate::queue::Queue;
+use crate::trace::{Happening, TraceEvent};
+
+pub use breaking::FaultId;
+pub use node::Disk;
+
+use node::Node;
+use sending::Flight;
 
 /// Time of a computation that a machine gave away; its worker is another core.
 const COMPUTE_TIME: Duration = Duration::from_millis(1);
@@ -21,23 +38,52 @@ const COMPUTE_TIME: Duration = Duration::from_millis(1);
 /// A simulated network.
 pub struct World {
     now: Timestamp,
-    queue: Queue,
-    nodes: BTreeMap<NodeId, Node>,
+    queue: Queue<Due>,
+    nodes: Vec<Node>,
+    places: BTreeMap<NodeId, usize>,
+    /// Members of each group, ascending by name, without regard to the sender.
+    groups: BTreeMap<Audience, Vec<usize>>,
     links: Links,
+    /// What waits for the end of a disconnection.
+    waiting: Vec<Flight>,
     profile: CostProfile,
-    durable_after: Duration,
+    disk: Disk,
+    torn: ChaCha12Rng,
     verify_signatures: bool,
     observations: Vec<(NodeId, Observation)>,
-    digest: blake3::Hasher,
+    /// Who proposed last.
+    leader: Option<NodeId>,
+    faults: u64,
+    tracer: Option<Tracer>,
+    digest: Digest,
     statistics: Statistics,
+    out: Vec<Outgoing>,
 }
 
-struct Node {
-    host: Box<dyn Host>,
-    free_at: Timestamp,
-    /// When the worker that recovers senders is free. There is one, so that what a client sends in
-    /// two messages is not turned round.
-    recovered_at: Timestamp,
+/// Is shown every event.
+type Tracer = Box<dyn FnMut(&TraceEvent<'_>)>;
+
+/// What is due. What concerns a node is meant for one of its lives.
+enum Due {
+    Delivery {
+        to: usize,
+        life: usize,
+        delivery: Delivery,
+    },
+    Arrival(Flight),
+    /// The node may be free.
+    Wake(usize),
+    Restart {
+        node: usize,
+        life: usize,
+    },
+    Fault(Box<Fault>),
+    FaultEnds(u64),
+    SkewEnds {
+        node: usize,
+        life: usize,
+        offset: i64,
+    },
 }
 
 /// What a world has done so far.
@@ -47,6 +93,16 @@ pub struct Statistics {
     pub events: u64,
     /// Messages sent.
     pub messages: u64,
+    /// Messages that got lost on links, or because one of their ends was down.
+    pub lost: u64,
+    /// Messages that arrived twice.
+    pub duplicated: u64,
+    /// Crashes of nodes.
+    pub crashes: u64,
+    /// Nodes that started again.
+    pub restarts: u64,
+    /// Writes that a crash lost.
+    pub lost_writes: u64,
 }
 
 impl World {
@@ -62,41 +118,69 @@ impl World {
         Self {
             now: Timestamp::ZERO,
             queue: Queue::default(),
-            nodes: BTreeMap::new(),
+            nodes: Vec::new(),
+            places: BTreeMap::new(),
+            groups: BTreeMap::new(),
             links,
+            waiting: Vec::new(),
             profile,
-            durable_after,
+            disk: Disk { durable_after, torn: false },
+            torn: ChaCha12Rng::seed_from_u64(0),
             verify_signatures,
             observations: Vec::new(),
-            digest: blake3::Hasher::new(),
+            leader: None,
+            faults: 0,
+            tracer: None,
+            digest: Digest::new(),
             statistics: Statistics::default(),
+            out: Vec::new(),
         }
     }
 
-    /// Adds a node that starts now. `follower` sees its blocks and records.
+    /// Adds a node that starts now. `follower` sees its blocks and records. It never restarts.
+    ///
+    /// # Panics
+    /// When there is a node of this name.
     pub fn add<M, F>(&mut self, id: NodeId, machine: M, follower: F)
     where
         M: Machine + 'static,
         F: Follower<M> + 'static,
     {
-        let host = Box::new(Hosted::new(machine, follower));
-        self.nodes.insert(id, Node { host, free_at: self.now, recovered_at: self.now });
-        self.queue.push(self.now, id, Delivery::Start);
+        self.place(id, Box::new(Hosted::new(machine, follower, None)));
+    }
+
+    /// Adds a node that starts now and can be restarted. `restart` makes its machine from its
+    /// durable records, oldest first; of none, at first.
+    ///
+    /// # Panics
+    /// When there is a node of this name.
+    pub fn add_restartable<M, F, R>(&mut self, id: NodeId, mut restart: R, follower: F)
+    where
+        M: Machine + 'static,
+        F: Follower<M> + 'static,
+        R: FnMut(&[M::Record]) -> M + 'static,
+    {
+        let machine = restart(&[]);
+        self.place(id, Box::new(Hosted::new(machine, follower, Some(Box::new(restart)))));
     }
 
     /// Handles events until none is left at or before `end`, or `stop` says so after an event.
     /// Returns whether `stop` did.
     pub fn run(&mut self, end: Timestamp, mut stop: impl FnMut() -> bool) -> bool {
-        while self.queue.next_time().is_some_and(|at| at <= end) {
-            let Some(scheduled) = self.queue.pop() else { break };
-            self.now = self.now.max(scheduled.at);
-            self.handle(scheduled.node, scheduled.delivery);
+        while let Some((at, due)) = self.queue.pop_until(end) {
+            self.now = self.now.max(at);
+            self.happen(due);
             if stop() {
                 return true;
             }
         }
         self.now = self.now.max(end);
         false
+    }
+
+    /// Shows every event from now on to `tracer`, before its node handles it.
+    pub fn trace(&mut self, tracer: impl FnMut(&TraceEvent<'_>) + 'static) {
+        self.tracer = Some(Box::new(tracer));
     }
 
     /// Virtual time.
@@ -119,149 +203,168 @@ impl World {
     /// Digest of everything that happened so far. Equal runs have equal digests.
     #[must_use]
     pub fn digest(&self) -> alloy_primitives::B256 {
-        alloy_primitives::B256::from(*self.digest.finalize().as_bytes())
+        self.digest.finish()
     }
 
-    fn handle(&mut self, id: NodeId, delivery: Delivery) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
+    fn place(&mut self, id: NodeId, host: Box<dyn Host>) {
+        let place = self.nodes.len();
+        let before = self.places.insert(id, place);
+        assert!(before.is_none(), "there are two nodes {id}");
+        self.nodes.push(Node::new(id, host, self.disk, self.now));
+        for audience in [Audience::Coordinators, Audience::Shards, Audience::ShardsAndClient] {
+            let members = self.places.iter().filter(|(id, _)| belongs(audience, **id));
+            self.groups.insert(audience, members.map(|(_, place)| *place).collect());
+        }
+        self.deliver_at(self.now, place, Delivery::Start);
+    }
+
+    fn deliver_at(&mut self, at: Timestamp, to: usize, delivery: Delivery) {
+        let life = self.nodes[to].life();
+        self.queue.push(at, Due::Delivery { to, life, delivery });
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Delivery { to, life, delivery } => {
+                let node = &mut self.nodes[to];
+                if !node.lives(life) {
+                    return;
+                }
+                if let Delivery::Durable(id) = delivery {
+                    node.written(id);
+                }
+                self.receive(to, delivery);
+            }
+            Due::Arrival(flight) => self.arrive(flight),
+            Due::Wake(to) => {
+                if let Some(delivery) = self.nodes[to].wake(self.now) {
+                    self.handle(to, delivery);
+                }
+                self.wake_when_free(to);
+            }
+            Due::Restart { node, life } => {
+                if self.nodes[node].life() == life {
+                    self.restart_at(node);
+                }
+            }
+            Due::Fault(fault) => {
+                self.inject(&fault);
+            }
+            Due::FaultEnds(id) => self.heal(FaultId(id)),
+            Due::SkewEnds { node, life, offset } => {
+                if self.nodes[node].lives(life) {
+                    self.nodes[node].skew(-offset);
+                }
+            }
+        }
+    }
+
+    /// What has reached a node is handled at once or when the node is free.
+    fn receive(&mut self, to: usize, delivery: Delivery) {
+        let node = &mut self.nodes[to];
+        let at_edge = matches!(&delivery, Delivery::Message { message: Message::Submit(_), .. });
+        if node.is_free(self.now) || (at_edge && !node.is_paused(self.now)) {
+            self.handle(to, delivery);
+        } else {
+            node.queue(delivery);
+            self.wake_when_free(to);
+        }
+    }
+
+    fn wake_when_free(&mut self, to: usize) {
+        if let Some(at) = self.nodes[to].next_wake(self.now) {
+            self.queue.push(at, Due::Wake(to));
+        }
+    }
+
+    fn handle(&mut self, place: usize, delivery: Delivery) {
         self.statistics.events += 1;
-        fold(&mut self.digest, self.now, id, &delivery);
+        self.note(place, &delivery);
         if let Delivery::Message { from, message: Message::Submit(submissions) } = delivery {
-            self.submit(id, from, &submissions);
+            self.submit(place, from, &submissions);
             return;
         }
-        let start = node.free_at.max(self.now);
-        let mut out = Vec::new();
-        node.host.deliver(start, delivery, &mut out);
-        let mut at = start;
-        for outgoing in out {
+        let mut out = std::mem::take(&mut self.out);
+        self.nodes[place].deliver(self.now, delivery, &mut out);
+        let mut at = self.now;
+        for outgoing in out.drain(..) {
             match outgoing {
                 Outgoing::Busy(work) => at = at + self.profile.price(&work),
-                Outgoing::Send(to, message) => self.send(id, to, message, at),
+                Outgoing::Send(to, message) => self.send(place, to, message, at),
                 Outgoing::Broadcast(audience, message) => {
-                    for to in self.audience(audience, id) {
-                        self.send(id, to, message.clone(), at);
-                    }
+                    self.broadcast(place, audience, &message, at);
                 }
                 Outgoing::SetTimer(token, when) => {
-                    self.queue.push(when.max(at), id, Delivery::Timer(token));
+                    let due = self.nodes[place].world_time(when).max(at);
+                    self.deliver_at(due, place, Delivery::Timer(token));
                 }
                 Outgoing::Persist(write) => {
-                    self.queue.push(at + self.durable_after, id, Delivery::Durable(write));
+                    let durable = self.nodes[place].write(at);
+                    self.deliver_at(durable, place, Delivery::Durable(write));
                 }
                 Outgoing::Compute(token) => {
-                    self.queue.push(at + COMPUTE_TIME, id, Delivery::Computed(token));
+                    self.deliver_at(at + COMPUTE_TIME, place, Delivery::Computed(token));
                 }
-                Outgoing::Observe(event) => self.observe(id, at, event),
+                Outgoing::Observe(event) => self.observe(place, at, event),
             }
         }
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.free_at = at;
-        }
+        self.out = out;
+        self.nodes[place].busy_until(at);
     }
 
-    /// The edge of a node: makes senders known in order of arrival, as a process does on its worker
-    /// thread.
-    fn submit(&mut self, id: NodeId, from: NodeId, submissions: &[cross_shard_msg::Submission]) {
-        let Some(node) = self.nodes.get(&id) else { return };
-        let mut refused = Vec::new();
-        let mut ready = node.recovered_at.max(self.now);
-        for submission in submissions {
-            if self.verify_signatures {
-                let work = Work { recoveries: 1, ..Work::default() };
-                ready = ready + self.profile.price(&work);
-            }
-            match submission.recover(self.verify_signatures) {
-                Ok(recovered) => self.queue.push(ready, id, Delivery::Submit(recovered)),
-                Err(admission) => refused.push(admission),
-            }
+    fn observe(&mut self, place: usize, at: Timestamp, event: Event) {
+        let id = self.nodes[place].id;
+        if let Event::CheckpointProposed { .. } = event {
+            self.leader = Some(id);
         }
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.recovered_at = ready;
-        }
-        for admission in &refused {
-            if let Err(refusal) = admission.outcome {
-                let key = cross_shard_msg::TransactionKey::of(&admission.hash);
-                self.observe(id, ready, Event::Refused { key, refusal });
-            }
-        }
-        if !refused.is_empty() {
-            self.send(id, from, Message::Admissions(refused), ready);
-        }
+        self.show(at, id, Happening::Observed(&event));
+        self.observations.push((id, Observation { at, event }));
     }
 
-    fn send(&mut self, from: NodeId, to: NodeId, message: Message, at: Timestamp) {
-        self.statistics.messages += 1;
-        let arrival = self.links.arrival(from, to, at);
-        self.queue.push(arrival, to, Delivery::Message { from, message });
-    }
-
-    fn observe(&mut self, node: NodeId, at: Timestamp, event: Event) {
-        self.observations.push((node, Observation { at, event }));
-    }
-
-    fn audience(&self, audience: Audience, sender: NodeId) -> Vec<NodeId> {
-        let belongs = |node: &NodeId| match audience {
-            Audience::Coordinators => matches!(node, NodeId::Coordinator(_)),
-            Audience::Shards => matches!(node, NodeId::Shard(_)),
-            Audience::ShardsAndClient => matches!(node, NodeId::Shard(_) | NodeId::Client),
+    /// Folds what a node is about to handle into the digest, and shows it.
+    fn note(&mut self, place: usize, delivery: &Delivery) {
+        let (kind, name) = match delivery {
+            Delivery::Start => (0, 0),
+            Delivery::Timer(token) => (1, *token),
+            Delivery::Durable(id) => (2, id.0),
+            Delivery::Computed(token) => (3, *token),
+            Delivery::Submit(recovered) => (4, recovered.transaction().key().0),
+            Delivery::Message { from, .. } => (5, self.places.get(from).map_or(0, |at| *at as u64)),
         };
-        self.nodes.keys().copied().filter(|node| belongs(node) && *node != sender).collect()
+        self.digest.event(self.now, place as u32, kind, name);
+        if self.tracer.is_none() {
+            return;
+        }
+        let name;
+        let node = &self.nodes[place];
+        let what = match delivery {
+            Delivery::Start => Happening::Started,
+            Delivery::Timer(token) => {
+                name = node.timer_name(*token);
+                Happening::Timer { name: &name }
+            }
+            Delivery::Durable(id) => Happening::Durable(*id),
+            Delivery::Computed(_) => Happening::Computed,
+            Delivery::Submit(recovered) => {
+                Happening::Submitted { hash: recovered.transaction().hash() }
+            }
+            Delivery::Message { from, message } => Happening::Message { from: *from, message },
+        };
+        let id = node.id;
+        self.show(self.now, id, what);
+    }
+
+    fn show(&mut self, at: Timestamp, node: NodeId, what: Happening<'_>) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer(&TraceEvent { at, node, what });
+        }
     }
 }
 
-/// Folds an event into the digest: when, to whom, what, and the content that decides the rest.
-fn fold(digest: &mut blake3::Hasher, at: Timestamp, node: NodeId, delivery: &Delivery) {
-    digest.update(&at.0.to_be_bytes());
-    fold_node(digest, node);
-    match delivery {
-        Delivery::Start => digest.update(&[0]),
-        Delivery::Timer(token) => digest.update(&[1]).update(&token.to_be_bytes()),
-        Delivery::Durable(id) => digest.update(&[2]).update(&id.0.to_be_bytes()),
-        Delivery::Computed(token) => digest.update(&[3]).update(&token.to_be_bytes()),
-        Delivery::Submit(recovered) => {
-            digest.update(&[4]).update(recovered.transaction().hash().as_slice())
-        }
-        Delivery::Message { from, message } => {
-            fold_node(digest, *from);
-            fold_message(digest.update(&[5]), message)
-        }
-    };
-}
-
-fn fold_node(digest: &mut blake3::Hasher, node: NodeId) {
-    let (kind, index) = match node {
-        NodeId::Shard(shard) => (0, shard.0),
-        NodeId::Coordinator(index) => (1, index.0),
-        NodeId::Client => (2, 0),
-    };
-    digest.update(&[kind]).update(&u32::to_be_bytes(index));
-}
-
-fn fold_message<'a>(digest: &'a mut blake3::Hasher, message: &Message) -> &'a mut blake3::Hasher {
-    match message {
-        Message::Submit(items) => digest.update(&[0]).update(&items.len().to_be_bytes()),
-        Message::Admissions(items) => digest.update(&[1]).update(&items.len().to_be_bytes()),
-        Message::Included(notice) => digest.update(&[2]).update(&notice.height.0.to_be_bytes()),
-        Message::Batch(batch) => digest.update(&[3]).update(batch.header.hash().as_slice()),
-        Message::PullBatches { above } => digest.update(&[4]).update(&above.0.to_be_bytes()),
-        Message::Received { sequence } => digest.update(&[5]).update(&sequence.0.to_be_bytes()),
-        Message::Headers(headers) => {
-            digest.update(&[6]);
-            for header in headers.iter() {
-                digest.update(header.hash().as_slice());
-            }
-            digest
-        }
-        Message::PullHeaders { shard, from, to } => digest
-            .update(&[7])
-            .update(&shard.0.to_be_bytes())
-            .update(&from.0.to_be_bytes())
-            .update(&to.0.to_be_bytes()),
-        Message::Consensus(bytes) => digest.update(&[8]).update(bytes),
-        Message::Finalized(finalized) => {
-            digest.update(&[9]).update(finalized.checkpoint.digest().as_slice())
-        }
-        Message::PullCheckpoints { from } => digest.update(&[10]).update(&from.0.to_be_bytes()),
+fn belongs(audience: Audience, node: NodeId) -> bool {
+    match audience {
+        Audience::Coordinators => matches!(node, NodeId::Coordinator(_)),
+        Audience::Shards => matches!(node, NodeId::Shard(_)),
+        Audience::ShardsAndClient => matches!(node, NodeId::Shard(_) | NodeId::Client),
     }
 }
