@@ -6,13 +6,12 @@ use std::path::Path;
 use alloy_primitives::{Address, keccak256};
 use cross_shard_msg::{NodeId, ShardId, Timestamp};
 use partitioning::{Allocation, Home};
-use shard_node::evm::{BlockEnvironment, mainnet_spec};
+use shard_node::evm::mainnet_spec;
 
 use super::{genesis_allocation, open_file};
 use crate::launch::{NetworkPlan, PlanError, Prescription};
 use crate::metrics::{Substitute, TransactionInfo, TransactionKind};
 use crate::scenario::{Load, MainnetBlocksLoad, Scenario};
-use crate::workload::mainnet_blocks::PrescribedEnvironment;
 use crate::workload::{
     self, BlockNetwork, MainnetBlocks, SignError, SignedWorkload, Skipped, Stage, Workers,
     Workload, WorkloadError,
@@ -146,7 +145,7 @@ pub fn block_job(
     let number = block.environment.number;
     let prescription = Prescription {
         spec: mainnet_spec(number, block.environment.timestamp) as u8,
-        block: environment(&block.environment),
+        block: block.environment.clone(),
         order: block
             .transactions
             .iter()
@@ -171,20 +170,6 @@ pub fn block_job(
         source: source_of(&allocation, sender),
     });
     Ok(Job { label: number, transactions: transactions.collect(), plan, workload })
-}
-
-fn environment(block: &PrescribedEnvironment) -> BlockEnvironment {
-    BlockEnvironment {
-        number: block.number,
-        timestamp: block.timestamp,
-        beneficiary: block.beneficiary,
-        base_fee: block.base_fee,
-        gas_limit: block.gas_limit,
-        difficulty: block.difficulty,
-        prevrandao: block.prevrandao,
-        excess_blob_gas: block.excess_blob_gas,
-        block_hashes: std::sync::Arc::clone(&block.block_hashes),
-    }
 }
 
 fn describe(

@@ -17,6 +17,7 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256};
 use cross_shard_msg::{Gas, Transaction};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use shard_node::evm::BlockEnvironment;
 use state::GenesisAccount;
 
 use super::{Open, WorkloadError, trace};
@@ -38,39 +39,15 @@ pub struct MainnetBlocks {
 /// One block, as a network of its own.
 #[derive(Clone, Debug)]
 pub struct BlockNetwork {
-    /// What is prescribed to the shards.
-    pub environment: PrescribedEnvironment,
+    /// What is prescribed to the shards: the block's own values. The call that tells the beacon
+    /// roots contract its parent's root (EIP-4788) is not made; no block of the set reads it.
+    pub environment: BlockEnvironment,
     /// The pre-state, ascending by address.
     pub genesis: Vec<(Address, GenesisAccount)>,
     /// The block's transactions in its order, with their senders.
     pub transactions: Vec<(Transaction, Address)>,
     /// What must come out on one shard.
     pub expected: Expected,
-}
-
-/// The values of a block that its transactions can observe or are charged by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrescribedEnvironment {
-    /// The block's number.
-    pub number: u64,
-    /// Seconds since 1970.
-    pub timestamp: u64,
-    /// Receives the tips.
-    pub beneficiary: Address,
-    /// Wei burnt for each unit of gas; zero before London.
-    pub base_fee: u64,
-    /// Most gas that the block may use.
-    pub gas_limit: Gas,
-    /// Proof-of-work difficulty; zero after the merge.
-    pub difficulty: U256,
-    /// The block's mix hash: after the merge, what PREVRANDAO answers.
-    pub prevrandao: B256,
-    /// Excess blob gas; zero before Cancun.
-    pub excess_blob_gas: u64,
-    /// From Cancun on, what the beacon roots contract is told (EIP-4788).
-    pub parent_beacon_block_root: Option<B256>,
-    /// What BLOCKHASH answers, by number.
-    pub block_hashes: Arc<BTreeMap<u64, B256>>,
 }
 
 /// What mainnet says of the block.
@@ -150,7 +127,7 @@ impl MainnetBlocks {
         let first = number.saturating_sub(HASHES);
         let hashes = self.hashes.range(first..number).map(|(number, hash)| (*number, *hash));
         Ok(BlockNetwork {
-            environment: PrescribedEnvironment {
+            environment: BlockEnvironment {
                 number,
                 timestamp: block.timestamp.to(),
                 beneficiary: block.miner,
@@ -159,7 +136,6 @@ impl MainnetBlocks {
                 difficulty: block.difficulty,
                 prevrandao: block.mix_hash,
                 excess_blob_gas: block.excess_blob_gas.unwrap_or_default().to(),
-                parent_beacon_block_root: block.parent_beacon_block_root,
                 block_hashes: Arc::new(hashes.collect()),
             },
             genesis: state
@@ -202,7 +178,6 @@ struct JsonBlock {
     mix_hash: B256,
     base_fee_per_gas: Option<U64>,
     excess_blob_gas: Option<U64>,
-    parent_beacon_block_root: Option<B256>,
     receipts_root: B256,
     transactions_root: B256,
     transactions: Vec<JsonTransaction>,
