@@ -192,6 +192,67 @@ drain_timeout = "1d"
             set: &[],
         },
         Case {
+            name: "faults",
+            text: r#"name = "x"
+
+[network]
+shards = 2
+validators = 1
+
+[[phase]]
+name = "steady"
+for = "5s"
+
+[[phase.fault]]
+kind = "crush"
+node = "shard:0"
+
+[[phase.fault]]
+kind = "crash"
+node = ["shard:2", "shard:0"]
+at = "5s"
+for = "1s"
+
+[[phase.fault]]
+kind = "pause"
+node = "client"
+
+[[phase.fault]]
+kind = "pause"
+node = []
+for = "1s"
+
+[[phase.fault]]
+kind = "disconnect"
+from = "shard:0"
+to = "shard:0"
+for = "0s"
+
+[[phase.fault]]
+kind = "loss"
+from = ["leader", "leader"]
+to = "everybody"
+share = 0.0005
+for = "1s"
+
+[[phase.fault]]
+kind = "reorder"
+from = "*"
+to = "*"
+for = "1s"
+one_way = "yes"
+within = "0s"
+
+[[phase.fault]]
+kind = "bandwidth"
+from = "*"
+to = 7
+for = "1s"
+bandwidth = "unlimited"
+"#,
+            set: &[],
+        },
+        Case {
             name: "links",
             text: r#"name = "x"
 

@@ -38,7 +38,7 @@ fn scenario(shards: u32, phases: Vec<Phase>) -> Scenario {
 }
 
 fn phase(name: &str, duration: Option<Duration>, loads: Vec<Load>) -> Phase {
-    Phase { name: name.to_owned(), duration, record: true, loads }
+    Phase { name: name.to_owned(), duration, record: true, loads, faults: vec![] }
 }
 
 fn transfers(per_second: u64, cross_shard: Option<u32>) -> Load {

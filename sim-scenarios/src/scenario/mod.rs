@@ -4,6 +4,7 @@
 //! every field of the file.
 
 mod examples;
+mod fault;
 mod files;
 mod load;
 mod network;
@@ -17,6 +18,7 @@ mod unit;
 pub use cross_shard_msg::Gate;
 pub use cross_shard_msg::settings::Bounds;
 pub use examples::{EXAMPLES, Example, template};
+pub use fault::*;
 pub use files::{DATA_VARIABLE, Places};
 pub use load::*;
 pub use network::*;

@@ -171,6 +171,16 @@ impl Links {
     }
 }
 
+impl Network {
+    /// All nodes: shards, coordinators, the client.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let shards = (0..self.shards).map(|shard| NodeId::Shard(ShardId(shard)));
+        let committee =
+            (0..self.validators).map(|index| NodeId::Coordinator(ValidatorIndex(index)));
+        shards.chain(committee).chain([NodeId::Client])
+    }
+}
+
 impl Endpoint {
     /// Whether `node` is one of these.
     #[must_use]

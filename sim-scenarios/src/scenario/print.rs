@@ -5,11 +5,12 @@ use std::fmt::{Display, Write as _};
 
 use cross_shard_msg::Gate;
 
+use super::fault::{Damage, Fault, FaultKind, FaultTarget};
 use super::load::{Argument, Arrivals, Blocks, CallLoad, CallTemplate, Contract, Load};
 use super::network::{AllocationRule, BlockPhase, Durability, LinkOverride, Network, Signatures};
 use super::threshold::Threshold;
 use super::types::{Phase, Popularity, Scenario};
-use super::unit::{Rate, print_duration, print_wei};
+use super::unit::{Bandwidth, Rate, print_duration, print_wei};
 
 /// Prints as a scenario file that [`parse`](super::parse) resolves to the same scenario.
 impl Display for Scenario {
@@ -159,6 +160,63 @@ fn phase(page: &mut Page, phase: &Phase) {
     for each in &phase.loads {
         page.header("[[phase.load]]");
         load(page, each);
+    }
+    for each in &phase.faults {
+        page.header("[[phase.fault]]");
+        fault(page, each);
+    }
+}
+
+fn fault(page: &mut Page, fault: &Fault) {
+    page.text("kind", fault.kind.name());
+    page.text("at", &print_duration(fault.at));
+    match &fault.kind {
+        FaultKind::Crash { nodes, restart_after } => {
+            page.plain("node", targets(nodes));
+            if let Some(after) = restart_after {
+                page.text("restart_after", &print_duration(*after));
+            }
+        }
+        FaultKind::Pause { nodes, span } => {
+            page.plain("node", targets(nodes));
+            page.text("for", &print_duration(*span));
+        }
+        FaultKind::Links { from, to, one_way, span, damage } => {
+            page.plain("from", targets(from));
+            page.plain("to", targets(to));
+            page.plain("one_way", one_way);
+            page.text("for", &print_duration(*span));
+            link_damage(page, *damage);
+        }
+    }
+}
+
+fn link_damage(page: &mut Page, damage: Damage) {
+    match damage {
+        Damage::Disconnect => {}
+        Damage::Delay { delay, jitter } => {
+            page.text("delay", &print_duration(delay));
+            page.text("jitter", &print_duration(jitter));
+        }
+        Damage::Loss { share } | Damage::Duplicate { share } => {
+            page.plain("share", share.fraction());
+        }
+        Damage::Reorder { share, within } => {
+            page.plain("share", share.fraction());
+            page.text("within", &print_duration(within));
+        }
+        Damage::Bandwidth { bits_per_second } => {
+            page.text("bandwidth", &Bandwidth::BitsPerSecond(bits_per_second).to_string());
+        }
+    }
+}
+
+/// One target as itself, several as an array.
+fn targets(targets: &[FaultTarget]) -> String {
+    let printed: Vec<String> = targets.iter().map(|one| quoted(&one.to_string())).collect();
+    match printed.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use cross_shard_msg::{Duration, Wei};
 
+use super::fault::Fault;
 use super::load::Load;
 use super::network::Network;
 use super::threshold::Threshold;
@@ -76,4 +77,6 @@ pub struct Phase {
     pub record: bool,
     /// All at the same time. None: the network idles.
     pub loads: Vec<Load>,
+    /// What breaks in it, in the order of the file.
+    pub faults: Vec<Fault>,
 }

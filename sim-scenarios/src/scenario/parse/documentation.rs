@@ -55,9 +55,11 @@ fn every_key_is_described() {
     assert!(known.contains("network.links.override.from"), "{known:?}");
     assert!(known.contains("phase.load.mix.weight"), "{known:?}");
     assert!(known.contains("phase.load.blocks"), "{known:?}");
+    assert!(known.contains("phase.fault.within"), "{known:?}");
     let tables =
         ["network", "network.bounds", "network.links", "network.links.override", "accounts"];
-    let tables = tables.into_iter().chain(["client", "phase", "phase.load", "thresholds"]);
+    let tables =
+        tables.into_iter().chain(["client", "phase", "phase.load", "phase.fault", "thresholds"]);
     let tables: Vec<&str> = tables.collect();
     for path in known {
         let key = path.rsplit('.').next().unwrap();

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod calls;
+mod faults;
 mod kind;
 mod loads;
 mod network;

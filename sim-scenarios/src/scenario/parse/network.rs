@@ -24,6 +24,7 @@ pub(super) const MAX_PRICE: u64 = 1_000_000_000_000_000_000;
 #[derive(Debug)]
 pub(super) struct ReadNetwork {
     pub(super) shards: Option<Field<u32>>,
+    pub(super) validators: Option<Field<u32>>,
     pub(super) chain_id: Option<Field<u64>>,
     pub(super) gas_limit: Option<Field<Gas>>,
     pub(super) base_fee: Option<Field<Wei>>,
@@ -80,7 +81,7 @@ pub(super) fn read(notes: &Notes, top: &Section<'_>) -> ReadNetwork {
         let (bounds, transport) = bounds?;
         Some(Network {
             shards: shards.as_ref()?.value,
-            validators: validators?.value,
+            validators: validators.as_ref()?.value,
             chain_id: chain_id.as_ref()?.value,
             block_time: block_time?.value,
             block_phase: block_phase?.value,
@@ -98,7 +99,7 @@ pub(super) fn read(notes: &Notes, top: &Section<'_>) -> ReadNetwork {
         })
     };
     let network = network();
-    ReadNetwork { shards, chain_id, gas_limit, base_fee, network }
+    ReadNetwork { shards, validators, chain_id, gas_limit, base_fee, network }
 }
 
 fn durability(node: &Node) -> Result<Durability, Wrong> {
@@ -227,7 +228,16 @@ fn links(
 fn endpoint(node: &Node, shards: Option<u32>, validators: Option<u32>) -> Result<Endpoint, Wrong> {
     let expected =
         "\"shard:0\", \"shard:*\", \"coordinator:0\", \"coordinator:*\", \"client\" or \"*\"";
-    let text = kind::string(node, expected)?;
+    named_endpoint(kind::string(node, expected)?, expected, shards, validators)
+}
+
+/// The nodes that `text` names; `expected` says what may be written there.
+pub(super) fn named_endpoint(
+    text: &str,
+    expected: &str,
+    shards: Option<u32>,
+    validators: Option<u32>,
+) -> Result<Endpoint, Wrong> {
     let wrong = || Wrong::value(format!("expected {expected}"));
     let (role, index) = text.split_once(':').unwrap_or((text, ""));
     match (role, index) {

@@ -7,12 +7,13 @@ use super::super::load::Load;
 use super::super::types::Phase;
 use super::super::unit::print_duration;
 use super::accounts::{ReadAccounts, ReadClient};
+use super::faults;
 use super::kind;
 use super::loads;
 use super::network::ReadNetwork;
 use super::section::{Field, Notes, Section};
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// The sections read before, for checks over sections.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ pub(super) fn read(
                 loads
             });
         }
+        let faults = faults::read(notes, &section, known, duration.as_ref(), loads.as_deref());
         if (idle || !finite) && !section.has("for") {
             section.missing("for", "for = \"10s\"");
         }
@@ -87,6 +89,7 @@ pub(super) fn read(
                 duration: duration.map(|field| field.value),
                 record: record?.value,
                 loads: loads?,
+                faults: faults?,
             })
         };
         phases = phases.zip(phase()).map(|(mut phases, phase)| {

@@ -126,6 +126,9 @@ impl UnknownKey {
             (Some(near), _) => format!("did you mean `{near}`?"),
             // The kinds of loads have different keys under one path.
             (None, _) if section == "phase.load" => "this kind of load has no such key".to_owned(),
+            (None, _) if section == "phase.fault" => {
+                "this kind of fault has no such key".to_owned()
+            }
             (None, Some((path, _))) if path.is_empty() => {
                 "it belongs to the top of the file, before the first `[section]`".to_owned()
             }
