@@ -53,6 +53,7 @@ pub fn terminal(measured: &Measured<'_>, directory: &Path, style: Style) -> Stri
     report.balance(results);
     report.table(&tables::checkpoints(results));
     report.network(results);
+    report.machine(measured);
     report.blank();
     report.line("files", &directory.display().to_string());
     report.text
@@ -229,6 +230,20 @@ impl Report {
                 .collect();
             self.wrapped("  ", &format!("dropped inputs: {}", drops.join(", ")));
         }
+    }
+
+    /// What the run took, next to what there was.
+    fn machine(&mut self, measured: &Measured<'_>) {
+        let Some(machine) = &measured.run.machine else { return };
+        let processes = measured.run.networks.iter().flat_map(|network| network.processes.values());
+        let used: f64 = processes.filter_map(|it| it.measured).map(|cpu| cpu.seconds).sum();
+        let wall = machine.measured.0 as f64 / 1e9;
+        let cores = machine.facts.cores;
+        let line = format!(
+            "{used:.1} CPU-seconds from the first scheduled to the last finalized, {wall:.1} s on {}",
+            plural(cores as u64, "core")
+        );
+        self.wrapped("  ", &line);
     }
 
     fn table(&mut self, table: &str) {

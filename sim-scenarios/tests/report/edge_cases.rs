@@ -1,9 +1,10 @@
 //! Runs in which little happens, or something is missing.
 
-use cross_shard_msg::{Event, Gas, NodeId, Refusal, ShardId};
+use cross_shard_msg::{Duration, Event, Gas, NodeId, Refusal, ShardId};
 use runtime::process::ProcessReport;
-use sim_scenarios::metrics::{ProcessFacts, Verdict, measure};
-use sim_scenarios::report::{Style, summary, terminal};
+use sim_scenarios::metrics::{MachineUse, ProcessFacts, Verdict, measure};
+use sim_scenarios::report::{Style, csv_files, summary, terminal};
+use sim_scenarios::run::facts::{CpuUse, MachineFacts};
 use sim_scenarios::scenario::Outcome;
 
 use crate::numbers::{SCENARIO, everything};
@@ -221,4 +222,47 @@ fn large_numbers_fit_a_hundred_columns() {
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
+}
+
+#[test]
+fn several_networks_are_put_together() {
+    let mut world = everything();
+    let mut second = everything();
+    world.run.networks.append(&mut second.run.networks);
+    world.run.networks[0].label = 46_147;
+    world.run.networks[1].label = 9_069_000;
+    let measured = measure(&world.run);
+    let results = &measured.results;
+    assert_eq!((results.total.counts.offered, results.total.counts.settled), (20, 8));
+    assert_eq!(results.total.span, Duration::from_millis(1_200));
+    assert_eq!((results.checkpoints.finalized, results.checkpoints.interval.count()), (4, 2));
+    assert_eq!(results.by_shard[0].blocks, 4);
+    let mut table = Vec::new();
+    csv_files::checkpoints(&measured, &mut table).unwrap();
+    let table = String::from_utf8(table).unwrap();
+    let networks: Vec<&str> =
+        table.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(networks, ["46147", "46147", "9069000", "9069000"]);
+}
+
+#[test]
+fn what_the_machine_gave_is_told() {
+    let mut world = everything();
+    let facts =
+        MachineFacts { system: "linux".to_owned(), processor: None, cores: 2, memory_kib: None };
+    world.run.machine = Some(MachineUse {
+        facts,
+        started: "2026-11-21T00:00:00Z".to_owned(),
+        measured: Duration::from_millis(500),
+        durations: Vec::new(),
+    });
+    let cpu = CpuUse { seconds: 0.95, waited_seconds: 0.2 };
+    let process = ProcessFacts { measured: Some(cpu), ..ProcessFacts::default() };
+    world.network().processes.insert(NodeId::Client, process);
+    let text = report(&world);
+    assert!(text.contains("0.9 CPU-seconds from the first scheduled"), "{text}");
+    let results = measure(&world.run).results;
+    let [used, waited] = &results.warnings.machine[..] else { panic!("{:?}", results.warnings) };
+    assert!(used.contains("0.9 CPU-seconds of 1.0 on 2 cores were used"), "{used}");
+    assert!(waited.contains("threads of client were ready, but waited"), "{waited}");
 }
