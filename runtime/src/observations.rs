@@ -3,8 +3,8 @@
 //! An observation is one length byte and its encoding. Nothing is dropped: if the disk refuses, the
 //! log says so and the run counts as incomplete.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use cross_shard_msg::{Observation, codec};
@@ -27,6 +27,26 @@ impl ObservationLog {
     pub fn create(path: &Path) -> io::Result<Self> {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?);
         Ok(Self { writer, lost: 0 })
+    }
+
+    /// Opens the log of an earlier life, or creates it; what is torn at its end is cut off.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let mut end = 0;
+        while let Some(length) = bytes.get(end)
+            && end + usize::from(*length) < bytes.len()
+        {
+            end += 1 + usize::from(*length);
+        }
+        file.set_len(end as u64)?;
+        file.seek(SeekFrom::Start(end as u64))?;
+        Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, file), lost: 0 })
     }
 
     /// Appends an observation.
@@ -93,5 +113,9 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(read_observations(&path).unwrap().len(), 2);
+        let mut log = ObservationLog::open(&path).unwrap();
+        log.append(&observation);
+        log.flush();
+        assert_eq!(read_observations(&path).unwrap(), vec![observation; 3]);
     }
 }

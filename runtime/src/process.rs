@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cross_shard_msg::{Machine, NodeId};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::RunClock;
@@ -26,7 +27,7 @@ use crate::network::{
 };
 use crate::node_metrics::NodeMetrics;
 use crate::observations::ObservationLog;
-use crate::records::{RecordError, RecordLog};
+use crate::records::{Durability, RecordError, RecordLog};
 use crate::recovery::RecoveryPool;
 
 /// How long a stopping process waits for its peers to acknowledge what it sent. They stop at the
@@ -47,6 +48,8 @@ pub enum ToProcess {
         /// See [`crate::clock::monotonic_nanos`].
         at: u64,
     },
+    /// A node was started again, and listens elsewhere now.
+    Address(PeerLine),
     /// Stop the machine, write everything, and end.
     Stop,
 }
@@ -113,6 +116,31 @@ pub struct ProcessPlan {
     pub recovery_workers: Option<usize>,
     /// Whether signatures are verified.
     pub verify_signatures: bool,
+    /// What a durable record survives.
+    pub durability: Durability,
+    /// Whether the node had an earlier life: it goes on from the records of that, and does not wait
+    /// for others, of whom some may be dead.
+    pub again: bool,
+}
+
+impl ProcessPlan {
+    /// Opens the node's record log, and reads what an earlier life left.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or is damaged other than at its end.
+    pub fn open_records<T: DeserializeOwned>(&self) -> Result<(RecordLog, Vec<T>), ProcessError> {
+        if self.again {
+            return Ok(RecordLog::open(&self.records, self.durability)?);
+        }
+        Ok((RecordLog::create(&self.records, self.durability)?, Vec::new()))
+    }
+
+    fn open_observations(&self) -> Result<ObservationLog, ProcessError> {
+        let path = &self.observations;
+        let log =
+            if self.again { ObservationLog::open(path) } else { ObservationLog::create(path) };
+        log.map_err(|source| ProcessError::Observations { path: path.clone(), source })
+    }
 }
 
 /// Why a process cannot go on.
@@ -254,7 +282,30 @@ impl Connected {
     }
 }
 
-/// Runs a node as a child of the launcher, to its end.
+impl Connected {
+    /// A node was started again and listens elsewhere now.
+    ///
+    /// # Errors
+    /// When its identity is no libp2p identity, or the node is unknown.
+    pub fn moved(&self, peer: &PeerLine) -> Result<(), ProcessError> {
+        tell_address(&self.runtime, &self.network, peer)
+    }
+}
+
+/// Tells a network that a node was started again and listens elsewhere now.
+///
+/// # Errors
+/// When the node is unknown.
+pub fn tell_address(
+    runtime: &tokio::runtime::Runtime,
+    network: &Network,
+    peer: &PeerLine,
+) -> Result<(), ProcessError> {
+    let told = runtime.block_on(network.handle().set_address(peer.node, peer.address));
+    told.map_err(|error| ProcessError::Launcher(error.to_string()))
+}
+
+/// Runs a node as a child of the launcher, to its end; `machine` is as `records` left it.
 ///
 /// # Errors
 /// When it cannot start, cannot write, or its machine panics. The caller prints the error and
@@ -263,6 +314,7 @@ pub fn run_child<M>(
     plan: &ProcessPlan,
     network: NetworkConfig,
     machine: M,
+    records: RecordLog,
 ) -> Result<(), ProcessError>
 where
     M: Machine + Send + 'static,
@@ -287,13 +339,18 @@ where
         Ok(Command::Launcher(ToProcess::Connect(peers))) => listening.connect(plan.node, &peers)?,
         other => return finish_early(other),
     };
-    connected.wait(None);
+    if !plan.again {
+        connected.wait(None);
+    }
     say(&FromProcess::Ready);
-    let at = match commands.recv() {
-        Ok(Command::Launcher(ToProcess::Start { at })) => at,
-        other => return finish_early(other),
+    let at = loop {
+        match commands.recv() {
+            Ok(Command::Launcher(ToProcess::Start { at })) => break at,
+            Ok(Command::Launcher(ToProcess::Address(peer))) => connected.moved(&peer)?,
+            other => return finish_early(other),
+        }
     };
-    let report = run_machine(plan, connected, machine, at, sender, &commands)?;
+    let report = run_machine(plan, connected, (machine, records), at, sender, &commands)?;
     say(&FromProcess::Stopped(report));
     Ok(())
 }
@@ -301,7 +358,7 @@ where
 fn run_machine<M>(
     plan: &ProcessPlan,
     connected: Connected,
-    machine: M,
+    (machine, records): (M, RecordLog),
     start: u64,
     sender: Sender<Command>,
     commands: &Receiver<Command>,
@@ -310,8 +367,7 @@ where
     M: Machine + Send + 'static,
     M::Record: Serialize,
 {
-    let observations = ObservationLog::create(&plan.observations)
-        .map_err(|source| ProcessError::Observations { path: plan.observations.clone(), source })?;
+    let observations = plan.open_observations()?;
     let waker = connected.inbox.waker();
     let recovery = plan
         .recovery_workers
@@ -320,7 +376,7 @@ where
         clock: RunClock::starting_at(start),
         network: connected.network.handle(),
         inbox: connected.inbox,
-        records: RecordLog::create(&plan.records)?,
+        records,
         observations,
         recovery,
         metrics: connected.node_metrics,
@@ -336,7 +392,14 @@ where
         })
         .map_err(ProcessError::Runtime)?;
     // Stopped by the launcher, or the launcher is gone, or the machine ended by itself.
-    let command = commands.recv();
+    let command = loop {
+        match commands.recv() {
+            Ok(Command::Launcher(ToProcess::Address(peer))) => {
+                tell_address(&connected.runtime, &connected.network, &peer)?;
+            }
+            other => break other,
+        }
+    };
     stop.store(true, Ordering::Release);
     waker.wake();
     let report = thread.join().map_err(|_| ProcessError::Panicked)??;

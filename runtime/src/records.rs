@@ -1,15 +1,19 @@
-//! The record log of a process: an append-only file of framed records (`durability = process`).
+//! The record log of a process: an append-only file of framed records (rule R-REC-5).
 //!
-//! A frame is `length ‖ checksum ‖ bytes`. A record counts as durable once it was handed to the
-//! operating system, which survives `kill -9`; a torn last frame is found by its checksum.
+//! A frame is `length ‖ checksum ‖ bytes`. What was handed to the operating system survives
+//! `kill -9`, which is all that [`Durability::Process`] promises; [`Durability::Disk`] waits for the
+//! disk with every record. A torn last frame is found by its checksum, and cut off when the log is
+//! opened again.
+//!
+//! Why not a database: see docs/performance.md, "Records on disk".
 
-use std::fs::File;
-use std::io::{self, BufReader, Read as _, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use cross_shard_msg::codec::{self, CodecError, MAX_RECORD_BYTES};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 const HEADER_BYTES: usize = 8;
 
@@ -36,11 +40,22 @@ pub enum RecordError {
     },
 }
 
+/// What a durable record survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Durability {
+    /// The death of the process, however it dies.
+    #[default]
+    Process,
+    /// A power failure too: every record is flushed to the disk before it counts.
+    Disk,
+}
+
 /// Appends records.
 #[derive(Debug)]
 pub struct RecordLog {
     path: PathBuf,
     file: File,
+    durability: Durability,
     written: usize,
     frame: Vec<u8>,
 }
@@ -50,12 +65,32 @@ impl RecordLog {
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn create(path: &Path) -> Result<Self, RecordError> {
+    pub fn create(path: &Path, durability: Durability) -> Result<Self, RecordError> {
         let file = File::create(path).map_err(io_error(path))?;
-        Ok(Self { path: path.to_owned(), file, written: 0, frame: Vec::new() })
+        Ok(Self { path: path.to_owned(), file, durability, written: 0, frame: Vec::new() })
     }
 
-    /// Appends a record. When this returns, the record survives the death of the process.
+    /// Opens the log of an earlier life, and reads it; what is torn at its end is cut off. A log
+    /// that does not exist is created.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or a complete frame is not a record.
+    pub fn open<T: DeserializeOwned>(
+        path: &Path,
+        durability: Durability,
+    ) -> Result<(Self, Vec<T>), RecordError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path).map_err(io_error(path))?;
+        let (read, length) = read_frames(path, &mut file)?;
+        file.set_len(length).map_err(io_error(path))?;
+        file.seek(SeekFrom::Start(length)).map_err(io_error(path))?;
+        let written = read.records.len();
+        let log = Self { path: path.to_owned(), file, durability, written, frame: Vec::new() };
+        Ok((log, read.records))
+    }
+
+    /// Appends a record. When this returns, the record survives what the log's [`Durability`] says.
     ///
     /// # Errors
     /// When the record is too large or the file cannot be written.
@@ -71,6 +106,9 @@ impl RecordLog {
         self.frame.extend(checksum(&bytes));
         self.frame.extend(bytes);
         self.file.write_all(&self.frame).map_err(io_error(&self.path))?;
+        if self.durability == Durability::Disk {
+            self.file.sync_data().map_err(io_error(&self.path))?;
+        }
         self.written += 1;
         Ok(())
     }
@@ -90,25 +128,36 @@ pub struct ReadRecords<T> {
 /// # Errors
 /// When the file cannot be read or a complete frame is not a record.
 pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<ReadRecords<T>, RecordError> {
-    let mut reader = BufReader::new(File::open(path).map_err(io_error(path))?);
+    let mut file = File::open(path).map_err(io_error(path))?;
+    read_frames(path, &mut file).map(|(read, _)| read)
+}
+
+/// Reads all whole frames, and says where they end.
+fn read_frames<T: DeserializeOwned>(
+    path: &Path,
+    file: &mut File,
+) -> Result<(ReadRecords<T>, u64), RecordError> {
+    let mut reader = BufReader::new(file);
     let mut records = Vec::new();
+    let mut end = 0;
     loop {
         let mut header = Vec::with_capacity(HEADER_BYTES);
         let read = (&mut reader).take(HEADER_BYTES as u64).read_to_end(&mut header);
         match read.map_err(io_error(path))? {
-            0 => return Ok(ReadRecords { records, torn: false }),
+            0 => return Ok((ReadRecords { records, torn: false }, end)),
             HEADER_BYTES => {}
-            _ => return Ok(ReadRecords { records, torn: true }),
+            _ => return Ok((ReadRecords { records, torn: true }, end)),
         }
         let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
         if length > MAX_RECORD_BYTES {
-            return Ok(ReadRecords { records, torn: true });
+            return Ok((ReadRecords { records, torn: true }, end));
         }
         let mut bytes = Vec::new();
         let read = (&mut reader).take(length as u64).read_to_end(&mut bytes);
         if read.map_err(io_error(path))? < length || checksum(&bytes) != header[4..8] {
-            return Ok(ReadRecords { records, torn: true });
+            return Ok((ReadRecords { records, torn: true }, end));
         }
+        end += (HEADER_BYTES + length) as u64;
         records.push(codec::decode_record(&bytes).map_err(|source| RecordError::Codec {
             path: path.to_owned(),
             index: records.len(),
@@ -137,7 +186,7 @@ mod tests {
     fn a_torn_tail_loses_only_itself() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("records.bin");
-        let mut log = RecordLog::create(&path).unwrap();
+        let mut log = RecordLog::create(&path, Durability::Process).unwrap();
         for record in ["one", "two", "three"] {
             log.append(&record).unwrap();
         }
@@ -148,12 +197,31 @@ mod tests {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let read: ReadRecords<String> = read_records(&path).unwrap();
             assert!(read.records.len() < 3 && all.records.starts_with(&read.records), "{cut}");
+            // A log that is opened again goes on behind its last whole record.
+            let (mut log, before) = RecordLog::open::<String>(&path, Durability::Disk).unwrap();
+            assert_eq!(before, read.records);
+            log.append(&"more").unwrap();
+            let again: ReadRecords<String> = read_records(&path).unwrap();
+            let length = before.len();
+            assert_eq!((again.records.len(), again.torn), (length + 1, false), "{cut}");
+            assert_eq!(again.records[length], "more");
         }
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &flipped).unwrap();
         let read: ReadRecords<String> = read_records(&path).unwrap();
         assert_eq!((read.records.len(), read.torn), (2, true));
+    }
+
+    #[test]
+    fn a_log_that_never_was_is_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("records.bin");
+        let (mut log, before) = RecordLog::open::<u8>(&path, Durability::Process).unwrap();
+        assert!(before.is_empty());
+        log.append(&7u8).unwrap();
+        drop(log);
+        assert_eq!(RecordLog::open::<u8>(&path, Durability::Process).unwrap().1, [7]);
     }
 
     #[test]

@@ -170,7 +170,7 @@ checkpoint_every = "2 days"
 gas_limit = 20_999
 base_fee = "2 ether"
 gate = "certifed"
-durability = "disk"
+durability = "tape"
 
 [network.bounds]
 nonce_window = 0

@@ -10,6 +10,7 @@ use std::thread;
 
 use cross_shard_msg::NodeId;
 use runtime::process::{FromProcess, ToProcess};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Lines of a dead process's log that are shown.
 const LAST_LINES: usize = 12;
@@ -109,6 +110,19 @@ impl Child {
         if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
             self.stdin = None;
         }
+    }
+
+    /// Kills the process (SIGKILL): it ends in the middle of whatever it does.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.process.kill()?;
+        self.process.wait().map(drop)
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(kill_process(id, signal)?)
     }
 
     /// Waits for the end of a process whose output has ended.

@@ -45,14 +45,20 @@ fn run(file: &NodeFile) -> Result<(), NodeError> {
     match &file.role {
         Role::Shard { shard, genesis, prescribed } => {
             let config = file.shard_config(*shard, genesis, prescribed.as_ref())?;
-            let machine =
-                ShardNode::new(config).map_err(|error| NodeError::Config(error.to_string()))?;
-            run_child(&file.process, file.network(), machine)?;
+            let (log, records) = file.process.open_records()?;
+            let machine = if file.process.again {
+                ShardNode::recover(config, records)
+                    .map_err(|error| NodeError::Config(error.to_string()))?
+            } else {
+                ShardNode::new(config).map_err(|error| NodeError::Config(error.to_string()))?
+            };
+            run_child(&file.process, file.network(), machine, log)?;
         }
         Role::Coordinator(index) => {
-            let machine = Coordinator::new(file.coordinator_config(*index))
+            let (log, records) = file.process.open_records()?;
+            let machine = Coordinator::recover(file.coordinator_config(*index), records)
                 .map_err(|error| NodeError::Config(error.to_string()))?;
-            run_child(&file.process, file.network(), machine)?;
+            run_child(&file.process, file.network(), machine, log)?;
         }
     }
     Ok(())

@@ -103,6 +103,13 @@ impl NodeFile {
         }
     }
 
+    /// The same node in a later life: it goes on from its records.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        self.process.again = true;
+        self
+    }
+
     /// Writes the file.
     ///
     /// # Errors

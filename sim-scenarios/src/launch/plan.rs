@@ -10,6 +10,7 @@ use cross_shard_msg::{
 };
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use runtime::network::{LinkShape, LinkTable, NetworkBounds, NetworkConfig};
+use runtime::records::Durability;
 use shard_node::evm::{BlockEnvironment, outbox_code};
 use shard_node::{genesis_of, held};
 use state::GenesisAccount;
@@ -52,6 +53,8 @@ pub struct NetworkPlan {
     pub links: LinkTable,
     /// Bounds of the network layer.
     pub network_bounds: NetworkBounds,
+    /// What a durable record survives.
+    pub durability: Durability,
     /// The scenario's seed.
     pub seed: u64,
 }
@@ -119,6 +122,10 @@ impl NetworkPlan {
             prescription,
             links: link_table(scenario),
             network_bounds: network_bounds(scenario),
+            durability: match network.durability {
+                scenario::Durability::Process => Durability::Process,
+                scenario::Durability::Disk => Durability::Disk,
+            },
             seed: scenario.seed,
         };
         let genesis = genesis_digest(&accounts);

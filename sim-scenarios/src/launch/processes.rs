@@ -1,6 +1,6 @@
 //! All processes of one network: started together, watched together, stopped together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use runtime::network::{NetworkError, peer_id};
 use runtime::process::{
     FromProcess, PeerLine, ProcessError, ProcessPlan, ProcessReport, ToProcess,
 };
+use rustix::process::Signal;
 
 use super::child::{Child, Death, FromChild};
 use super::node_file::{NodeFile, NodeFileError};
@@ -97,8 +98,16 @@ pub struct Processes {
     facts: BTreeMap<NodeId, NodeFacts>,
     reports: BTreeMap<NodeId, ProcessReport>,
     events: Receiver<(NodeId, FromChild)>,
-    // Keeps the channel open, so that waiting on it ends by time only.
-    _sender: Sender<(NodeId, FromChild)>,
+    /// What was said while the end of a killed process was awaited.
+    early: VecDeque<(NodeId, FromChild)>,
+    /// Where all nodes listen, the launcher's own included, once that is known.
+    peers: BTreeMap<NodeId, PeerLine>,
+    /// Nodes that were started again, and listen elsewhere now.
+    moved: Vec<PeerLine>,
+    /// When the network's time is zero, in nanoseconds of the host's monotonic clock.
+    start: Option<u64>,
+    program: PathBuf,
+    sender: Sender<(NodeId, FromChild)>,
 }
 
 impl Processes {
@@ -125,7 +134,12 @@ impl Processes {
             facts: BTreeMap::new(),
             reports: BTreeMap::new(),
             events,
-            _sender: sender.clone(),
+            early: VecDeque::new(),
+            peers: BTreeMap::new(),
+            moved: Vec::new(),
+            start: None,
+            program: program.clone(),
+            sender: sender.clone(),
         };
         let workers = recovery_workers(plan.shards.len());
         for (node, index) in plan.nodes().into_iter().zip(0u16..) {
@@ -142,6 +156,8 @@ impl Processes {
                 },
                 recovery_workers: matches!(node, NodeId::Shard(_)).then_some(workers),
                 verify_signatures: plan.settings.verify_signatures,
+                durability: plan.durability,
+                again: false,
             };
             let (log, file) = (path("log"), path("node"));
             let (records, observations) = (process.records.clone(), process.observations.clone());
@@ -190,6 +206,7 @@ impl Processes {
                 Ok(PeerLine { node, peer, address })
             })
             .collect::<Result<Vec<_>, NetworkError>>()?;
+        self.peers = peers.iter().map(|peer| (peer.node, peer.clone())).collect();
         self.tell_all(&ToProcess::Connect(peers.clone()));
         Ok(peers)
     }
@@ -207,6 +224,7 @@ impl Processes {
     /// clock.
     pub fn begin(&mut self) -> u64 {
         let at = monotonic_nanos().saturating_add(START_NOTICE_NANOS);
+        self.start = Some(at);
         self.tell_all(&ToProcess::Start { at });
         at
     }
@@ -216,16 +234,131 @@ impl Processes {
         self.facts.values()
     }
 
-    /// Waits up to `patience` for a process to end by itself.
+    /// Waits up to `patience` for a process to end by itself. Who was started again is brought into
+    /// the network meanwhile: this must be called until it is.
     pub fn watch(&mut self, patience: Duration) -> Option<Death> {
-        match self.events.recv_timeout(patience) {
+        match self.next_event(patience) {
             // It is not waited for any more at the end.
             Ok((node, FromChild::Silent)) => self.children.remove(&node).map(Child::death),
             Ok((node, FromChild::Said(said))) => {
-                tracing::warn!(%node, ?said, "unexpected");
+                self.bring_in(node, said);
                 None
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Kills a node's process (kill -9) and returns when it is dead; false if it is dead already.
+    /// This is no death that [`Self::watch`] reports.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn kill(&mut self, node: NodeId) -> io::Result<bool> {
+        let Some(mut child) = self.children.remove(&node) else { return Ok(false) };
+        child.kill()?;
+        // Its last words must not be taken for those of its next life.
+        while let Ok((from, said)) = self.events.recv_timeout(STOP_PATIENCE) {
+            match said {
+                FromChild::Silent if from == node => break,
+                _ if from == node => {}
+                said => self.early.push_back((from, said)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Starts a node's process again, after [`Self::kill`] or a death: it goes on from its records,
+    /// at another port. Returns at once; [`Self::watch`] brings it into the network, and
+    /// [`Self::take_moved`] then tells where it is. A node that lives is left alone.
+    ///
+    /// # Errors
+    /// When its file cannot be written again, or no process starts.
+    pub fn restart(&mut self, node: NodeId) -> Result<(), LaunchError> {
+        if self.children.contains_key(&node) {
+            return Ok(());
+        }
+        let Some(facts) = self.facts.get_mut(&node) else { return Ok(()) };
+        let file = facts.log.with_extension("node");
+        NodeFile::read(&file)?.again().write(&file)?;
+        let spawned = Child::start(&self.program, node, &file, &facts.log, self.sender.clone());
+        let program = self.program.clone();
+        let child = spawned.map_err(|source| LaunchError::Spawn { node, program, source })?;
+        facts.process = child.id();
+        self.children.insert(node, child);
+        Ok(())
+    }
+
+    /// Stops a node's process where it is (SIGSTOP), until [`Self::resume`].
+    ///
+    /// # Errors
+    /// When the operating system refuses, or the process is dead.
+    pub fn pause(&self, node: NodeId) -> io::Result<()> {
+        self.signal(node, Signal::STOP)
+    }
+
+    /// Lets a paused process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the operating system refuses, or the process is dead.
+    pub fn resume(&self, node: NodeId) -> io::Result<()> {
+        self.signal(node, Signal::CONT)
+    }
+
+    /// Nodes that were started again since the last call: the launcher's own node must be told
+    /// where they are (`runtime::process::tell_address`).
+    pub fn take_moved(&mut self) -> Vec<PeerLine> {
+        std::mem::take(&mut self.moved)
+    }
+
+    fn signal(&self, node: NodeId, signal: Signal) -> io::Result<()> {
+        match self.children.get(&node) {
+            Some(child) => child.signal(signal),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// A process that was started again says how far it is.
+    fn bring_in(&mut self, node: NodeId, said: FromProcess) {
+        match said {
+            FromProcess::Listening { network, metrics } => {
+                let (Some(facts), Some(peer)) =
+                    (self.facts.get_mut(&node), self.peers.get_mut(&node))
+                else {
+                    return;
+                };
+                (facts.network, facts.metrics, peer.address) = (network, metrics, network);
+                let moved = peer.clone();
+                let peers = self.peers.values().cloned().collect();
+                for (other, child) in &mut self.children {
+                    if *other != node {
+                        child.tell(&ToProcess::Address(moved.clone()));
+                    }
+                }
+                self.tell(node, &ToProcess::Connect(peers));
+                self.moved.push(moved);
+            }
+            FromProcess::Ready => {
+                if let Some(at) = self.start {
+                    self.tell(node, &ToProcess::Start { at });
+                }
+            }
+            FromProcess::Stopped(report) => {
+                tracing::warn!(%node, "stopped by itself");
+                self.reports.insert(node, report);
+            }
+        }
+    }
+
+    fn tell(&mut self, node: NodeId, command: &ToProcess) {
+        if let Some(child) = self.children.get_mut(&node) {
+            child.tell(command);
+        }
+    }
+
+    fn next_event(&mut self, patience: Duration) -> Result<(NodeId, FromChild), RecvTimeoutError> {
+        match self.early.pop_front() {
+            Some(event) => Ok(event),
+            None => self.events.recv_timeout(patience),
         }
     }
 
@@ -237,7 +370,7 @@ impl Processes {
         let until = Instant::now() + STOP_PATIENCE;
         while !self.children.is_empty() {
             let patience = until.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(patience) {
+            match self.next_event(patience) {
                 Ok((node, FromChild::Said(FromProcess::Stopped(report)))) => {
                     self.reports.insert(node, report);
                 }
@@ -276,7 +409,7 @@ impl Processes {
                 return Err(LaunchError::Interrupted);
             }
             let patience = until.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(patience.min(LOOK)) {
+            match self.next_event(patience.min(LOOK)) {
                 Ok((node, FromChild::Said(said))) => {
                     if self.facts.get_mut(&node).is_some_and(|facts| fits(facts, said)) {
                         awaited.retain(|waiting| *waiting != node);

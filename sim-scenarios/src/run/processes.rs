@@ -13,7 +13,7 @@ use runtime::drive::{DriveReport, Surroundings, drive};
 use runtime::network::{InboxWaker, Network};
 use runtime::observations::{ObservationLog, read_observations};
 use runtime::process::{Connected, ProcessError, process_report};
-use runtime::records::{RecordError, RecordLog};
+use runtime::records::{Durability, RecordError, RecordLog};
 
 use super::Interrupt;
 use super::collect::{CollectError, collect};
@@ -198,7 +198,7 @@ impl ClientNode {
             clock: RunClock::starting_at(start),
             network: network.handle(),
             inbox,
-            records: RecordLog::create(&path("records"))?,
+            records: RecordLog::create(&path("records"), Durability::Process)?,
             observations: ObservationLog::create(&observations)
                 .map_err(|source| RunError::Io { path: observations, source })?,
             recovery: None,

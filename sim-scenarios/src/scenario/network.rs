@@ -81,6 +81,8 @@ pub enum Signatures {
 pub enum Durability {
     /// The end of the process (kill -9), not of the machine.
     Process,
+    /// The end of the machine too: every record waits for the disk (fsync).
+    Disk,
 }
 
 /// The bounds of the streams between nodes. Each pair of nodes has one stream per direction and

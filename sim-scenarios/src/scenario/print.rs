@@ -105,8 +105,11 @@ fn network(page: &mut Page, network: &Network) {
         Signatures::Assumed => "assumed",
     };
     page.text("signatures", signatures);
-    let Durability::Process = network.durability;
-    page.text("durability", "process");
+    let durability = match network.durability {
+        Durability::Process => "process",
+        Durability::Disk => "disk",
+    };
+    page.text("durability", durability);
 
     let (bounds, transport) = (&network.bounds, &network.transport);
     page.header("[network.bounds]");

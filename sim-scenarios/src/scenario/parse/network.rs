@@ -71,7 +71,11 @@ pub(super) fn read(notes: &Notes, top: &Section<'_>) -> ReadNetwork {
         Signatures::Verify,
         kind::choice(&[("verify", Signatures::Verify), ("assumed", Signatures::Assumed)]),
     );
-    let durability = section.with_default("durability", Durability::Process, durability);
+    let durability = section.with_default(
+        "durability",
+        Durability::Process,
+        kind::choice(&[("process", Durability::Process), ("disk", Durability::Disk)]),
+    );
     let bounds = bounds(notes, &section, gas_limit.as_ref());
     let committee = validators.as_ref().map(|field| field.value);
     let links = links(notes, &section, shards.as_ref().map(|field| field.value), committee);
@@ -100,15 +104,6 @@ pub(super) fn read(notes: &Notes, top: &Section<'_>) -> ReadNetwork {
     };
     let network = network();
     ReadNetwork { shards, validators, chain_id, gas_limit, base_fee, network }
-}
-
-fn durability(node: &Node) -> Result<Durability, Wrong> {
-    match kind::string(node, "\"process\"")? {
-        "process" => Ok(Durability::Process),
-        "disk" => Err(Wrong::value("only \"process\" is available in this version")
-            .help("\"process\" survives kill -9 of a node, not a power failure")),
-        _ => Err(Wrong::value("expected \"process\"")),
-    }
 }
 
 fn bounds(
