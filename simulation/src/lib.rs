@@ -4,13 +4,18 @@
 //! [`World`] is the second driver of [`cross_shard_msg::Machine`]; the first one is in the
 //! `runtime` crate. [`checkers`] hold the invariants; they look at records and serve both worlds.
 
+pub mod byzantine;
 pub mod checkers;
 pub mod cost;
 mod digest;
 pub mod fault;
 mod host;
 pub mod links;
+pub mod monitor;
+pub mod network;
+pub mod online;
 mod queue;
+pub mod spender;
 pub mod trace;
 pub mod world;
 
@@ -18,5 +23,9 @@ pub use cost::CostProfile;
 pub use fault::{Fault, FaultPlan, LinkSet, Target};
 pub use host::Follower;
 pub use links::{Link, Links, Mode};
+pub use monitor::{Checker, Monitor, Violation};
+pub use network::{Network, NetworkSpec};
+pub use online::Honest;
+pub use spender::Spender;
 pub use trace::{Happening, TraceEvent};
 pub use world::{Disk, FaultId, Statistics, World};

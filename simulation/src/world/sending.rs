@@ -74,7 +74,7 @@ impl World {
             if self.verify_signatures {
                 ready = ready + recovery;
             }
-            match submission.recover(self.verify_signatures) {
+            match submission.recover(self.verify_signatures && !self.trust_senders) {
                 Ok(recovered) => self.deliver_at(ready, place, Delivery::Submit(recovered)),
                 Err(admission) => refused.push(admission),
             }

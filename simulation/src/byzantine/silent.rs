@@ -1,0 +1,54 @@
+//! A validator that listens and never says a word.
+
+use coordinator::Coordinator;
+use cross_shard_msg::{Effect, Effects, Input, Machine, Timestamp};
+
+use super::ask;
+
+/// A silent coordinator.
+#[derive(Debug)]
+pub struct Silent(Coordinator);
+
+impl Silent {
+    /// Silences a coordinator.
+    #[must_use]
+    pub fn new(machine: Coordinator) -> Self {
+        Self(machine)
+    }
+}
+
+impl Machine for Silent {
+    type Timer = <Coordinator as Machine>::Timer;
+    type Record = <Coordinator as Machine>::Record;
+    type Job = <Coordinator as Machine>::Job;
+    type JobResult = <Coordinator as Machine>::JobResult;
+    type Admin = <Coordinator as Machine>::Admin;
+    type Executed = <Coordinator as Machine>::Executed;
+
+    fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
+        for effect in ask(&mut self.0, now, inner(input)) {
+            match effect {
+                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
+                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
+                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
+                _ => {}
+            }
+        }
+    }
+
+    fn compute(job: Self::Job) -> Self::JobResult {
+        job
+    }
+}
+
+fn inner(input: Input<Silent>) -> Input<Coordinator> {
+    match input {
+        Input::Start => Input::Start,
+        Input::Message { from, message } => Input::Message { from, message },
+        Input::Timer(timer) => Input::Timer(timer),
+        Input::Submit(recovered) => Input::Submit(recovered),
+        Input::Durable(id) => Input::Durable(id),
+        Input::Computed(_, result) => match result {},
+        Input::Admin(request) => match request {},
+    }
+}

@@ -1,0 +1,131 @@
+//! Exactly once and in order, receipt by receipt; and at the end, that everything has settled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
+use alloy_primitives::map::HashSet;
+use cross_shard_msg::{Block, Cause, ShardId, TransactionKey};
+
+type Pair = (ShardId, ShardId);
+
+/// What is on its way between honest shards.
+#[derive(Default)]
+pub(super) struct Delivery {
+    /// Next sequence to be released and to enter.
+    next: BTreeMap<Pair, (u64, u64)>,
+    /// Released and not entered: digest by sequence.
+    flying: BTreeMap<Pair, BTreeMap<u64, B256>>,
+    /// Entered and not executed.
+    entered: BTreeMap<Pair, BTreeSet<u64>>,
+    /// What a contract sent to its own shard: executed sequences.
+    own: BTreeSet<(ShardId, u64)>,
+    /// Transactions that were executed at their source. Looked up only.
+    transactions: HashSet<B256>,
+    /// Receipts that were caused less those executed, by transaction, where that is not zero.
+    open: BTreeMap<TransactionKey, i64>,
+    /// Transactions through a dishonest shard settle when it likes.
+    through_dishonest: BTreeSet<TransactionKey>,
+}
+
+impl Delivery {
+    pub fn block(
+        &mut self,
+        shard: ShardId,
+        block: &Block,
+        dishonest: &BTreeSet<ShardId>,
+    ) -> Result<(), String> {
+        let height = block.header.height;
+        for (transaction, _) in &block.body.transactions {
+            if !self.transactions.insert(transaction.hash()) {
+                return Err(format!("transaction {} is executed twice", transaction.hash()));
+            }
+        }
+        for batch in &block.body.incoming {
+            let pair = (batch.source, shard);
+            let next = &mut self.next.entry(pair).or_insert((1, 1)).1;
+            if batch.first.0 != *next {
+                return Err(format!(
+                    "{}→{shard}: entered #{} in block {height} where #{next} is next",
+                    batch.source, batch.first
+                ));
+            }
+            *next += batch.receipts.len() as u64;
+            let flying = self.flying.entry(pair).or_default();
+            let entered = self.entered.entry(pair).or_default();
+            for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
+                entered.insert(sequence);
+                if dishonest.contains(&batch.source) {
+                    self.through_dishonest.insert(receipt.key());
+                } else if flying.remove(&sequence) != Some(receipt.digest()) {
+                    return Err(format!(
+                        "receipt {}→{shard} #{sequence} in block {height} is not what was released",
+                        batch.source
+                    ));
+                }
+            }
+        }
+        for outgoing in &block.outgoing {
+            let pair = (shard, outgoing.destination);
+            let next = &mut self.next.entry(pair).or_insert((1, 1)).0;
+            if outgoing.first.0 != *next {
+                return Err(format!(
+                    "{shard}→{}: released #{} in block {height} where #{next} is next",
+                    outgoing.destination, outgoing.first
+                ));
+            }
+            *next += outgoing.receipts.len() as u64;
+            if dishonest.contains(&outgoing.destination) {
+                let keys = outgoing.receipts.iter().map(cross_shard_msg::Receipt::key);
+                self.through_dishonest.extend(keys);
+            } else {
+                let flying = self.flying.entry(pair).or_default();
+                for (receipt, sequence) in outgoing.receipts.iter().zip(outgoing.first.0..) {
+                    flying.insert(sequence, receipt.digest());
+                }
+            }
+        }
+        self.legs(shard, block)
+    }
+
+    /// Everything that a durable block began has come to its end.
+    pub fn settled(&self) -> Result<(), String> {
+        let open = self.open.keys().find(|key| !self.through_dishonest.contains(key));
+        match open {
+            Some(key) => Err(format!(
+                "transaction {key} is not settled, with {} others",
+                self.open.len() - 1
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn legs(&mut self, shard: ShardId, block: &Block) -> Result<(), String> {
+        for leg in &block.legs {
+            let mut change = i64::from(leg.caused);
+            if let Cause::Receipt { source, sequence, .. } = leg.cause {
+                change -= 1;
+                let first_time = if source == shard {
+                    self.own.insert((shard, sequence.0))
+                } else {
+                    let entered = self.entered.entry((source, shard)).or_default();
+                    entered.remove(&sequence.0)
+                };
+                if !first_time {
+                    return Err(format!(
+                        "receipt {source}→{shard} #{sequence} is executed in block {} twice, or \
+                         never entered",
+                        block.header.height
+                    ));
+                }
+            }
+            if change != 0 {
+                let open = self.open.entry(leg.key).or_default();
+                *open += change;
+                if *open == 0 {
+                    self.open.remove(&leg.key);
+                }
+            }
+        }
+        Ok(())
+    }
+}
