@@ -50,10 +50,15 @@ pub fn until<T>(what: &str, mut happened: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Sends a signal to a process.
-pub fn kill(signal: &str, process: u32) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status();
-    assert!(sent.unwrap().success(), "kill -{signal} {process}");
+/// Sends a signal to a process that is there.
+pub fn kill(name: &str, process: u32) {
+    assert!(signal(name, process), "kill -{name} {process}");
+}
+
+/// Sends a signal to a process; says whether it was there.
+pub fn signal(name: &str, process: u32) -> bool {
+    let command = format!("kill -{name} {process}");
+    Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status().unwrap().success()
 }
 
 /// A table of a run.
