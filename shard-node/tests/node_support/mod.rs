@@ -6,6 +6,7 @@
 
 mod build;
 mod committee;
+mod crash;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use state::GenesisAccount;
 
 pub use build::*;
 use committee::TestCommittee;
+#[allow(unused_imports, reason = "each test program uses a part of this")]
+pub use crash::{Boundary, Crash};
 
 pub const ETHER: u64 = 1_000_000_000_000_000_000;
 pub const BASE_FEE: u64 = 10;
@@ -87,6 +90,7 @@ enum Delivery {
     Message { from: NodeId, message: Message },
     Durable(WriteId),
     Timer(Timer),
+    Restart,
 }
 
 /// The network.
@@ -104,6 +108,13 @@ pub struct World {
     /// Writes of this shard do not become durable.
     pub stuck_disk: Option<ShardId>,
     pub stuck: Vec<WriteId>,
+    /// What became durable, by shard, and what has not.
+    pub records: Vec<Vec<ShardRecord>>,
+    writing: BTreeMap<(usize, WriteId), ShardRecord>,
+    configs: Vec<ShardConfig>,
+    /// The next crash.
+    pub crash: Option<Crash>,
+    down: Vec<bool>,
     queue: BTreeMap<(Timestamp, u64), (usize, Delivery)>,
     timers: BTreeMap<(usize, Timer), (Timestamp, u64)>,
     sequence: u64,
@@ -152,9 +163,9 @@ impl World {
             bounds,
         };
         let settings = Arc::new(settings.with_network_id(&B256::repeat_byte(7)));
-        let nodes = genesis.into_iter().zip(0..).map(|(genesis, shard)| {
+        let configs = genesis.into_iter().zip(0..).map(|(genesis, shard)| {
             let settings = settings.clone();
-            ShardNode::new(ShardConfig {
+            ShardConfig {
                 shard: ShardId(shard),
                 key: shard_key(shard),
                 settings,
@@ -168,12 +179,14 @@ impl World {
                     Environment::Prescribed(Prescribed { order, ..block.clone() })
                 }),
                 genesis,
-            })
-            .unwrap()
+            }
         });
+        let configs: Vec<ShardConfig> = configs.collect();
+        let nodes = configs.iter().map(|config| ShardNode::new(config.clone()).unwrap());
         let mut world = Self {
             now: Timestamp::ZERO,
             nodes: nodes.collect(),
+            configs,
             blocks: vec![Vec::new(); shards as usize],
             events: Vec::new(),
             admissions: BTreeMap::new(),
@@ -182,6 +195,10 @@ impl World {
             filter: Box::new(|_, _, _| 1),
             stuck_disk: None,
             stuck: Vec::new(),
+            records: vec![Vec::new(); shards as usize],
+            writing: BTreeMap::new(),
+            crash: None,
+            down: vec![false; shards as usize],
             queue: BTreeMap::new(),
             timers: BTreeMap::new(),
             sequence: 0,
@@ -236,6 +253,9 @@ impl World {
 
     pub fn handle(&mut self, shard: usize, input: Input<ShardNode>) {
         let mut effects = Effects::new();
+        if self.down[shard] {
+            return;
+        }
         self.nodes[shard].handle(self.now, input, &mut effects);
         let me = NodeId::Shard(ShardId(shard as u32));
         let effects: Vec<_> = effects.drain().collect();
@@ -259,8 +279,15 @@ impl World {
                         self.queue.remove(&old);
                     }
                 }
-                Effect::Persist { id, record } => self.persist(shard, id, &record),
-                Effect::Executed(executed) => self.blocks[shard].push(executed.block.clone()),
+                Effect::Persist { id, record } => {
+                    self.persist(shard, id, record);
+                    if self.crash_at_write(shard, id) {
+                        return;
+                    }
+                }
+                Effect::Executed(executed) => {
+                    assert_eq!(executed.block, self.blocks[shard].last().unwrap().clone());
+                }
                 Effect::Observe(event) => self.events.push((ShardId(shard as u32), event)),
                 Effect::Busy(_) => {}
                 Effect::Compute(..) => unreachable!("a shard computes nothing"),
@@ -350,7 +377,15 @@ impl World {
                 let message = codec::decode(&bytes).unwrap();
                 self.handle(shard, Input::Message { from, message });
             }
-            Delivery::Durable(id) => self.handle(shard, Input::Durable(id)),
+            Delivery::Durable(id) => {
+                self.is_durable(shard, id);
+                self.handle(shard, Input::Durable(id));
+                self.crash_at_durable(shard);
+            }
+            Delivery::Restart => {
+                self.down[shard] = false;
+                self.handle(shard, Input::Start);
+            }
             Delivery::Timer(timer) => {
                 let set = self.timers.remove(&(shard, timer));
                 assert_eq!(set, Some((self.now, sequence)));
@@ -365,9 +400,10 @@ impl World {
         (at, self.sequence)
     }
 
-    fn persist(&mut self, shard: usize, id: WriteId, record: &ShardRecord) {
-        let bytes = codec::encode_record(record).unwrap();
-        assert_eq!(codec::decode_record::<ShardRecord>(&bytes).unwrap(), *record);
+    fn persist(&mut self, shard: usize, id: WriteId, record: ShardRecord) {
+        let bytes = codec::encode_record(&record).unwrap();
+        assert_eq!(codec::decode_record::<ShardRecord>(&bytes).unwrap(), record);
+        self.writing.insert((shard, id), record);
         self.check_books();
         if self.stuck_disk == Some(ShardId(shard as u32)) {
             self.stuck.push(id);
@@ -403,6 +439,9 @@ impl World {
             Message::Headers(headers) => {
                 for header in headers.iter() {
                     let chain = &mut self.committee.headers[header.shard.0 as usize];
+                    if let Some(known) = chain.get(header.height.0 as usize - 1) {
+                        assert_eq!(known.hash(), header.hash(), "two blocks of one height");
+                    }
                     if header.height.0 == chain.len() as u64 + 1 {
                         let keys = &self.settings.shards[header.shard.0 as usize];
                         assert!(header.verify(&self.settings.network, keys));
