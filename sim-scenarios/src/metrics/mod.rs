@@ -10,6 +10,7 @@
 pub mod blocks;
 pub mod checkpoints;
 pub mod distribution;
+pub mod graph;
 pub mod input;
 pub mod joined;
 pub mod legs;
@@ -24,7 +25,8 @@ pub mod verdict;
 
 pub use distribution::Distribution;
 pub use input::{
-    MachineUse, NetworkData, ProcessFacts, RunData, Substitute, TransactionInfo, TransactionKind,
+    MachineUse, NetworkData, ProcessFacts, RunData, SimulationFacts, Substitute, TransactionInfo,
+    TransactionKind,
 };
 pub use joined::Joined;
 pub use lifecycle::{Class, Lifecycle};

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use cross_shard_msg::Gate;
+use cross_shard_msg::{Gate, Timestamp};
+use partitioning::Shape;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -13,9 +14,10 @@ use super::number::{milliseconds, rounded};
 use crate::metrics::results::{Counts, PhaseResults, Spread, failure_name};
 use crate::metrics::shards::{self, CROSS_SHARD_WEIGHT, ShardRow};
 use crate::metrics::stages::Part;
+use crate::metrics::graph;
 use crate::metrics::verdict::{Quantity, ThresholdResult};
-use crate::metrics::{Distribution, Measured, Verdict};
-use crate::scenario::Statistic;
+use crate::metrics::{Distribution, Measured, SimulationFacts, Verdict};
+use crate::scenario::{FaultBand, Statistic};
 
 /// The whole file; serialize it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,6 +28,7 @@ pub struct Summary {
     verdict: &'static str,
     interrupted: bool,
     incomplete: bool,
+    simulation: Option<Simulation>,
     shards: u32,
     validators: u32,
     gate: &'static str,
@@ -38,11 +41,13 @@ pub struct Summary {
     thresholds: Vec<ThresholdSummary>,
     phases: Ordered<Measures>,
     load_imbalance: Imbalance,
+    access_graph: GraphSummary,
     by_shard: Vec<ShardSummary>,
     refusals: Counted,
     dropped: Counted,
     skipped_rows: Counted,
     setup: Setup,
+    faults: Vec<FaultSummary>,
     warnings: Vec<String>,
 }
 
@@ -65,6 +70,7 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
         verdict: results.verdict.name(),
         interrupted: results.verdict == Verdict::Interrupted,
         incomplete: !results.incomplete.is_empty(),
+        simulation: measured.run.simulation.as_ref().map(Simulation::of),
         shards: results.shards,
         validators: results.validators,
         gate: gate_name(results.gate),
@@ -84,12 +90,37 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
             max_over_mean: shards::imbalance(&results.by_shard).map(rounded),
             cross_shard_weight: CROSS_SHARD_WEIGHT,
         },
+        access_graph: GraphSummary::of(&graph::shape(measured)),
         by_shard: results.by_shard.iter().map(ShardSummary::of).collect(),
         refusals: results.refusals.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
         dropped,
         skipped_rows: results.skipped.clone(),
         setup: Setup { transactions: results.setup.0, settled: results.setup.1 },
+        faults: measured.run.faults.iter().map(FaultSummary::of).collect(),
         warnings: results.warnings.run.clone(),
+    }
+}
+
+/// The workload as a partitioner sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct GraphSummary {
+    accounts: u64,
+    pairs: u64,
+    components: u64,
+    largest_component: u64,
+    crossing_share: Option<f64>,
+}
+
+impl GraphSummary {
+    fn of(shape: &Shape) -> Self {
+        let share = shape.crossing_weight as f64 / shape.weight as f64;
+        Self {
+            accounts: shape.accounts,
+            pairs: shape.pairs,
+            components: shape.components,
+            largest_component: shape.largest_component,
+            crossing_share: (shape.weight > 0).then(|| rounded(share)),
+        }
     }
 }
 
@@ -325,4 +356,44 @@ impl ShardSummary {
 struct Setup {
     transactions: u64,
     settled: u64,
+}
+
+/// What only a simulated run has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Simulation {
+    digest: String,
+    events: u64,
+    virtual_ms: f64,
+}
+
+impl Simulation {
+    fn of(facts: &SimulationFacts) -> Self {
+        Self {
+            digest: facts.digest.to_string(),
+            events: facts.events,
+            virtual_ms: milliseconds(facts.time),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct FaultSummary {
+    network: u64,
+    kind: &'static str,
+    target: String,
+    start_ms: f64,
+    end_ms: Option<f64>,
+}
+
+impl FaultSummary {
+    fn of(band: &FaultBand) -> Self {
+        let since_start = |at: Timestamp| milliseconds(at.since(Timestamp::ZERO));
+        Self {
+            network: band.network,
+            kind: band.kind,
+            target: band.target.clone(),
+            start_ms: since_start(band.start),
+            end_ms: band.end.map(since_start),
+        }
+    }
 }
