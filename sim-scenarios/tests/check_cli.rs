@@ -147,6 +147,10 @@ fn files_of_a_scenario_are_found() {
     assert_eq!(check("data:u.csv"), 2);
     assert_eq!(check("data:"), 2);
 
+    here.write("x.toml", format!("{trace}file = \"data:t.csv\"\n"));
+    let bare = here.shardlab(&["check", "x.toml"]);
+    assert_eq!(code(&bare), 0, "in the directory that it is called in: {}", err(&bare));
+
     let elsewhere = |data: &Path| {
         Command::new(assert_cmd::cargo::cargo_bin!("shardlab"))
             .args(["check", "project/scenarios/x.toml"])

@@ -22,7 +22,9 @@ impl Places {
     /// For the scenario at `file`, with [`DATA_VARIABLE`] from the environment.
     #[must_use]
     pub fn of(file: &Path) -> Self {
-        let base = file.parent().unwrap_or(Path::new("")).to_owned();
+        // The parent of a bare file name is empty, which is no path.
+        let base = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let base = base.unwrap_or(Path::new(".")).to_owned();
         let data = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
         Self { base, data: data.map(PathBuf::from) }
     }
