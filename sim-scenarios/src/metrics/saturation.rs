@@ -1,6 +1,6 @@
 //! Plain warnings where a run was limited by something else than the protocol: a load generator
-//! that was late, queues that grew, a machine without time left. Each is measured, against a bound
-//! that is named here.
+//! that was late, queues that grew, a machine without time left, a run that ended before its
+//! transactions. Each is measured, against a bound that is named here.
 
 use std::collections::BTreeMap;
 
@@ -55,6 +55,7 @@ pub(super) fn warnings(run: &RunData, networks: &[Joined<'_>], results: &Results
         warnings.run.extend(grown.map(|text| format!("phase {}: {text}", phase.name)));
     }
     warnings.run.extend(full_queues(results));
+    warnings.run.extend(left_out(&results.total));
     warnings.machine.extend(timers(run));
     warnings.machine.extend(run.machine.as_ref().and_then(|machine| cpu(run, machine)));
     warnings.machine.extend(run.machine.as_ref().and_then(|machine| run_queue(run, machine)));
@@ -154,6 +155,33 @@ fn full_queues(results: &Results) -> Option<String> {
              {congested} times because the recipient's shard was congested"
         )
     })
+}
+
+/// What distributions do not show, because it had not ended when the run did.
+fn left_out(total: &PhaseResults) -> Vec<String> {
+    let mut texts = Vec::new();
+    let counts = &total.counts;
+    if counts.offered == 0 {
+        texts.push("nothing was offered in recorded phases: nothing was measured".to_owned());
+    }
+    let share = |count: u64| count as f64 * 100.0 / counts.offered as f64;
+    let open = counts.unfinished - counts.not_due;
+    if open > 0 {
+        texts.push(format!(
+            "{open} transactions, {:.1} % of those offered, did not finish: latencies are of the \
+             others only, and lower than they would be",
+            share(open)
+        ));
+    }
+    let not_final = counts.settled.saturating_sub(total.finality.all.count());
+    if not_final > 0 {
+        texts.push(format!(
+            "{not_final} transactions, {:.1} % of those offered, settled but were not finalized \
+             when the run ended: finality is of the others only",
+            share(not_final)
+        ));
+    }
+    texts
 }
 
 fn all_processes(run: &RunData) -> impl Iterator<Item = (&NodeId, &ProcessFacts)> {
