@@ -11,6 +11,8 @@ use cross_shard_msg::{Checkpoint, Congestion, Gas, Height, ShardId};
 const FULL: u64 = 1_000;
 /// Level above which new transactions to a shard are refused.
 pub(crate) const REFUSING_LEVEL: u16 = 250;
+/// The golden ratio's fraction, times 2⁶⁴, rounded to odd.
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `Call`s that the allowed source may release for a shard in one block, however full it is.
 pub(crate) const ALLOWED_RELEASE: usize = 256;
 
@@ -21,11 +23,15 @@ pub(crate) fn level(delayed_gas: Gas, fullest_buffer: usize, bounds: &Bounds) ->
     delayed.max(buffered)
 }
 
-/// The source that may always send to `shard` after its block at `height`: all others in turn.
+/// The source that may always send to `shard` after its block at `height`: all others get turns.
+///
+/// Others hear of the heights that are crosslinked only. Those may be any fixed distance apart, so
+/// counting modulo the number of others could name the same one for ever. Multiples of the golden
+/// ratio, taken modulo 1, are spread evenly at any distance.
 pub(crate) fn allowed(shard: ShardId, height: Height, shards: u32) -> ShardId {
-    let others = u64::from(shards.saturating_sub(1));
-    let Some(turn) = height.0.checked_rem(others) else { return shard };
-    let turn = u32::try_from(turn).unwrap_or(0);
+    let Some(others) = shards.checked_sub(1).filter(|others| *others > 0) else { return shard };
+    let fraction = height.0.wrapping_mul(GOLDEN_RATIO);
+    let turn = ((u128::from(fraction) * u128::from(others)) >> 64) as u32;
     ShardId(if turn < shard.0 { turn } else { turn + 1 })
 }
 
@@ -104,10 +110,20 @@ mod tests {
     }
 
     #[test]
-    fn every_other_shard_is_allowed_in_turn() {
-        let turns = |shard| (0..6).map(move |h| allowed(ShardId(shard), Height(h), 4).0);
-        assert_eq!(turns(0).collect::<Vec<_>>(), [1, 2, 3, 1, 2, 3]);
-        assert_eq!(turns(2).collect::<Vec<_>>(), [0, 1, 3, 0, 1, 3]);
+    fn every_other_shard_is_allowed_whatever_heights_are_crosslinked() {
+        for (shards, shard, distance) in
+            (2..=16).flat_map(|n| (0..n).flat_map(move |s| (1..=64).map(move |d| (n, s, d))))
+        {
+            let mut turns = vec![0; shards as usize];
+            for crosslink in 1..=1_000 {
+                let allowed = allowed(ShardId(shard), Height(crosslink * distance), shards);
+                turns[allowed.0 as usize] += 1;
+            }
+            assert_eq!(turns.remove(shard as usize), 0, "itself");
+            let fair = 1_000 / (shards - 1);
+            let least = turns.into_iter().min().unwrap();
+            assert!(least >= fair / 2, "{least} of {fair}: {shards} shards, distance {distance}");
+        }
         assert_eq!(allowed(ShardId(0), Height(9), 1), ShardId(0), "alone");
     }
 

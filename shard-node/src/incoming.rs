@@ -14,6 +14,10 @@ use crate::checkpoints::Checkpoints;
 use crate::outgoing::encoded_bytes;
 use crate::source::{MAX_CHAIN, Source, Waiting};
 
+/// A source that says that it sent so much or more in all is lying: no supply of a network reaches
+/// 2²⁴⁰ wei. Below it no sum over a thousand sources and an account overflows (rule R-RCPT-10).
+const TOO_MUCH_SENT_BITS: usize = 240;
+
 /// Batches that arrived and have not entered state, and watermarks of those that have.
 #[derive(Debug)]
 pub(crate) struct IncomingQueues {
@@ -289,7 +293,7 @@ impl IncomingQueues {
         let keys = &self.keys[from.0 as usize];
         // What `sent` says is what the committee compares watermarks with (R-LED-3).
         let sent = batch.header.sent_to(self.shard).ok_or(DropReason::Invalid)?;
-        if sent.sequence != batch.outgoing.last() {
+        if sent.sequence != batch.outgoing.last() || sent.value.bit_len() > TOO_MUCH_SENT_BITS {
             return Err(DropReason::Invalid);
         }
         let receipts = &batch.outgoing.receipts;

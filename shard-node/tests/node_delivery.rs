@@ -8,9 +8,10 @@ use std::sync::Arc;
 use alloy_primitives::{B256, U256};
 use consensus::checkpoint::FinalityProof;
 use cross_shard_msg::header::signing_digest;
+use cross_shard_msg::receipt::prove_outgoing;
 use cross_shard_msg::{
-    Cause, Certificate, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Header, Height, Input,
-    Message, NodeId, Refusal, SealedHeader, Sequence, ShardId, SignedHeader, Timestamp,
+    Action, Cause, Certificate, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Header, Height,
+    Input, Message, NodeId, Refusal, SealedHeader, Sequence, ShardId, SignedHeader, Timestamp,
     TransactionKey, ValidatorIndex, codec,
 };
 use node_support::*;
@@ -178,6 +179,34 @@ fn the_header_that_is_crosslinked_counts() {
     assert_eq!(world.dropped(1, DropReason::Disconnected), 1, "with the checkpoint");
     world.millis(2_500);
     assert!(all_settled(&world, &keys), "the real one came again");
+}
+
+/// Rule R-RCPT-10: under gate `certified` nobody but the destination has looked at the header yet.
+#[test]
+fn value_that_no_supply_has_is_dropped() {
+    let mut world = World::new(Options::new(2, Gate::Certified));
+    world.filter = Box::new(|_, _, message| u32::from(!matches!(message, Message::Batch(_))));
+    transfers(&mut world, 0, 1);
+    world.millis(150);
+    let mut forged = (*world.batches()[0]).clone();
+    let to = user(2, 1, 0);
+    forged.outgoing.receipts[0].action = Action::Refund { to, value: U256::MAX };
+    let (root, proofs) = prove_outgoing(std::slice::from_ref(&forged.outgoing));
+    forged.proof = proofs[0].clone();
+    let mut header: Header = (*forged.header).clone();
+    header.outgoing_receipts_root = root;
+    header.sent[0].value = U256::MAX;
+    let header = SealedHeader::seal(header);
+    let digest = signing_digest(&world.settings.network, &header.hash());
+    let certificate = Certificate::single(&shard_key(0), &digest);
+    forged.header = SignedHeader { header, certificate };
+    assert!(forged.is_proven());
+    let message = Message::Batch(Arc::new(forged));
+    world.handle(1, Input::Message { from: NodeId::Shard(ShardId(0)), message });
+    assert_eq!(world.dropped(1, DropReason::Invalid), 1);
+    world.filter = Box::new(|_, _, _| 1);
+    world.millis(2_500);
+    assert_eq!(world.balance(1, to), U256::from(ETHER + 5), "the real one came");
 }
 
 #[test]
