@@ -107,11 +107,12 @@ impl NetworkPlan {
             .iter()
             .try_fold(Wei::ZERO, |sum, (_, account)| sum.checked_add(account.balance));
         supply.ok_or(PlanError::Supply)?;
+        let prescribed = prescription.as_ref().map_or(&[][..], |block| &block.order);
         let shards: Vec<ShardPlan> = (0..network.shards)
             .map(ShardId)
             .map(|shard| ShardPlan {
                 genesis: genesis_of(shard, &allocation, &accounts),
-                order: order_of(shard, &allocation, prescription.as_ref()),
+                order: order_of(shard, &allocation, prescribed),
             })
             .collect();
         let mut plan = Self {
@@ -186,12 +187,7 @@ fn outbox_account() -> GenesisAccount {
     GenesisAccount { nonce: 1, code: outbox_code(), ..GenesisAccount::default() }
 }
 
-fn order_of(
-    shard: ShardId,
-    allocation: &Allocation,
-    prescription: Option<&Prescription>,
-) -> Vec<B256> {
-    let all = prescription.map(|block| block.order.as_slice()).unwrap_or_default();
+fn order_of(shard: ShardId, allocation: &Allocation, all: &[(B256, Address)]) -> Vec<B256> {
     // A sender that lives everywhere is served by one shard: the others would wait for ever.
     let local = all.iter().filter(|(_, sender)| route(allocation, sender) == shard);
     local.map(|(hash, _)| *hash).collect()
@@ -316,5 +312,26 @@ impl NetworkPlan {
     #[must_use]
     pub fn gas_limit(&self) -> Gas {
         self.settings.gas_limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prescribed_transaction_is_waited_for_by_one_shard() {
+        let [everywhere, somewhere] = [7, 4].map(Address::repeat_byte);
+        let order = [
+            (B256::repeat_byte(1), everywhere),
+            (B256::repeat_byte(2), somewhere),
+            (B256::repeat_byte(3), everywhere),
+        ];
+        let residents = Residents::standard(3).with(everywhere);
+        let allocation = Allocation::new(3, Base::Hash, residents);
+        let mut waited: Vec<B256> =
+            (0..3).flat_map(|shard| order_of(ShardId(shard), &allocation, &order)).collect();
+        waited.sort_unstable();
+        assert_eq!(waited, [1, 2, 3].map(B256::repeat_byte));
     }
 }

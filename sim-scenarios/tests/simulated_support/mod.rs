@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cross_shard_msg::{
-    Cause, Duration, Event, Failure, LegStatus, NodeId, Refusal, ShardId, Timestamp,
-    TransactionKey, ValidatorIndex, Wei,
+    Cause, Event, Failure, LegStatus, NodeId, Refusal, ShardId, Timestamp, TransactionKey,
+    ValidatorIndex, Wei,
 };
 use sim_scenarios::client::{ClientProgress, Ended, Outcome};
 use sim_scenarios::run::prepare::{Job, prepare};
@@ -335,9 +335,4 @@ fn failure_name(failure: Failure) -> &'static str {
         Failure::RemoteAccount => "remote_account",
         Failure::Collision => "collision",
     }
-}
-
-/// The longest time that a run of this scenario may take without anything being wrong.
-pub fn span(millis: u64) -> Duration {
-    Duration::from_millis(millis)
 }
