@@ -7,7 +7,9 @@ mod exit;
 mod new;
 mod node;
 mod run;
+mod simulate;
 pub mod terminal;
+mod trace;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +34,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Simulate(simulate::Arguments),
+    Trace(trace::Arguments),
     Up(up::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
@@ -55,6 +59,8 @@ pub fn main() -> Exit {
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),

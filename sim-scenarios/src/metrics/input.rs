@@ -9,7 +9,7 @@ use runtime::process::ProcessReport;
 use simulation::checkers::Records;
 
 use crate::run::facts::{CpuUse, MachineFacts};
-use crate::scenario::Scenario;
+use crate::scenario::{FaultBand, Scenario};
 
 /// A finished run.
 #[derive(Debug)]
@@ -29,8 +29,23 @@ pub struct RunData {
     pub lost: Vec<String>,
     /// Why the network did not start or which process died, with the last lines of its log.
     pub died: Option<String>,
-    /// What it took of the machine; `None` for a simulated run.
+    /// What it took of the machine.
     pub machine: Option<MachineUse>,
+    /// Of a simulated run: what it came to. `None` for processes.
+    pub simulation: Option<SimulationFacts>,
+    /// When faults were at work, in the order of the scenario.
+    pub faults: Vec<FaultBand>,
+}
+
+/// What a simulated run came to: the same on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimulationFacts {
+    /// Digest of everything that happened. Equal runs have equal digests.
+    pub digest: B256,
+    /// Events handled.
+    pub events: u64,
+    /// Virtual time from the network's start to the client's end, summed over networks.
+    pub time: Duration,
 }
 
 /// What one network did. All times count from its start.

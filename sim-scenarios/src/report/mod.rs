@@ -7,6 +7,7 @@
 pub mod csv_files;
 mod files;
 pub mod histogram_log;
+pub mod life;
 pub mod manifest;
 pub mod number;
 pub mod summary;

@@ -54,6 +54,8 @@ pub fn execute(
         lost: Vec::new(),
         died: None,
         machine: None,
+        simulation: None,
+        faults: Vec::new(),
     };
     let mut machine = MachineUse {
         facts: facts::machine(),

@@ -8,6 +8,10 @@ pub mod prepare;
 pub mod processes;
 mod progress;
 mod signals;
+pub mod simulate;
+pub mod simulate_faults;
+pub mod simulate_profile;
+pub mod simulate_trace;
 pub mod simulated;
 pub mod up;
 

@@ -2,7 +2,7 @@
 //! processes, in one thread and under virtual time.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,13 +10,15 @@ use coordinator::{Coordinator, CoordinatorRecord};
 use cross_shard_msg::{Duration, Machine, NodeId, Observation, ShardId, Timestamp, ValidatorIndex};
 use shard_node::{ShardNode, ShardRecord};
 use simulation::checkers::Records;
-use simulation::{CostProfile, Follower, Link, Links, World};
+use simulation::trace::TraceEvent;
+use simulation::{CostProfile, FaultPlan, Follower, Link, Links, World};
 
 use super::collect::empty_records;
 use super::prepare::Job;
 use crate::client::{Client, ClientConfig, ClientProgress};
 use crate::launch::{NetworkPlan, NodeFileError};
 use crate::scenario::Scenario;
+use crate::workload::SignedWorkload;
 
 /// How long a write takes to be durable in the simulated world.
 const DURABLE_AFTER: Duration = Duration::from_micros(50);
@@ -33,6 +35,14 @@ pub enum SimulationError {
         /// Which.
         node: NodeId,
         /// What it says.
+        problem: String,
+    },
+    /// A node cannot be rebuilt from what it had made durable.
+    #[error("{node} cannot be restarted: {problem}")]
+    Recovery {
+        /// Which.
+        node: NodeId,
+        /// Why.
         problem: String,
     },
 }
@@ -63,6 +73,27 @@ pub struct Conditions {
     pub linger: Duration,
 }
 
+/// What happens besides, and who looks on.
+pub struct Surroundings<'a> {
+    /// What breaks; told when the schedule of the first phase begins.
+    pub faults: &'a dyn Fn(Timestamp) -> FaultPlan,
+    /// Nodes that may be restarted.
+    pub restartable: BTreeSet<NodeId>,
+    /// Whether the client names the senders of its transactions, and shards believe it although
+    /// they charge the time to verify signatures. Saves the real work.
+    pub trust_senders: bool,
+    /// Is shown every event.
+    pub tracer: Option<Tracer>,
+    /// Is told how far the client is, now and then; `true` ends the run.
+    pub look: &'a mut dyn FnMut(Timestamp, Option<&ClientProgress>) -> bool,
+}
+
+/// Is shown every event of a world.
+pub type Tracer = Box<dyn FnMut(&TraceEvent<'_>)>;
+
+/// Events between two looks of [`Surroundings::look`].
+const LOOK_EVERY: u64 = 4_096;
+
 /// Runs `job` with the load generator that its scenario asks for, until that has ended. Returns
 /// what it said last, too.
 ///
@@ -73,22 +104,66 @@ pub fn simulate_job(
     job: &Job,
     conditions: Conditions,
 ) -> Result<(Simulated, Option<ClientProgress>), SimulationError> {
-    let plan = &job.plan;
+    let surroundings = Surroundings {
+        faults: &|_| FaultPlan::new(),
+        restartable: BTreeSet::new(),
+        trust_senders: false,
+        tracer: None,
+        look: &mut |_, _| false,
+    };
+    let workload = Arc::new(job.workload.clone());
+    simulate_workload(scenario, &job.plan, workload, conditions, surroundings)
+}
+
+/// The same with faults, restarts and onlookers.
+///
+/// # Errors
+/// When a machine cannot be made, or made again after a crash.
+pub fn simulate_workload(
+    scenario: &Scenario,
+    plan: &NetworkPlan,
+    workload: Arc<SignedWorkload>,
+    conditions: Conditions,
+    surroundings: Surroundings<'_>,
+) -> Result<(Simulated, Option<ClientProgress>), SimulationError> {
+    let Surroundings { faults, restartable, trust_senders, tracer, look } = surroundings;
     let allocation = partitioning::Allocation::new(
         plan.settings.shard_count(),
         plan.base,
         plan.residents.clone(),
     );
-    let config = ClientConfig::of(scenario, Timestamp::ZERO);
-    let client = Client::new(config, allocation, Arc::new(job.workload.clone()));
-    let last = Rc::new(RefCell::new(None));
-    let ended = Rc::clone(&last);
-    let ended = move || {
-        let progress: &Option<Arc<ClientProgress>> = &ended.borrow();
-        progress.as_ref().is_some_and(|progress| progress.ended.is_some())
-    };
-    let listener = Listener(Rc::clone(&last));
-    let simulated = simulate(plan, conditions, client, listener, ended)?;
+    let mut config = ClientConfig::of(scenario, Timestamp::ZERO);
+    config.assume_senders |= trust_senders;
+    let client = Client::new(config, allocation, workload);
+    let last = Rc::new(RefCell::new(None::<Arc<ClientProgress>>));
+    let mut network = SimulatedNetwork::new(plan, conditions.profile, &restartable)?;
+    if trust_senders {
+        network.world.trust_senders();
+    }
+    if let Some(tracer) = tracer {
+        network.world.trace(tracer);
+    }
+    network.world.add(NodeId::Client, client, Listener(Rc::clone(&last)));
+    let origin = || last.borrow().as_ref().and_then(|progress| progress.origin);
+    let ended = || last.borrow().as_ref().is_some_and(|progress| progress.ended.is_some());
+
+    // Faults count from the start of the first phase, which the client knows once all is set up.
+    let (mut planned, mut stopped) = (false, false);
+    while !stopped && !ended() {
+        let mut events = 0;
+        let more = network.world.run(conditions.end, || {
+            events += 1;
+            ended() || events >= LOOK_EVERY || (!planned && origin().is_some())
+        });
+        if let Some(origin) = origin().filter(|_| !planned) {
+            planned = true;
+            network.world.schedule(&faults(origin));
+        }
+        network.check_restarts()?;
+        stopped = !more || look(network.world.now(), last.borrow().as_deref());
+    }
+    network.world.run(network.world.now() + conditions.linger, || false);
+    let simulated = network.finish(plan);
     let last = last.borrow_mut().take().map(Arc::unwrap_or_clone);
     Ok((simulated, last))
 }
@@ -104,48 +179,127 @@ pub fn simulate<C: Machine + 'static>(
     follower: impl Follower<C> + 'static,
     done: impl FnMut() -> bool,
 ) -> Result<Simulated, SimulationError> {
-    let Conditions { profile, end, linger } = conditions;
-    let mut world =
-        World::new(links(plan), profile, DURABLE_AFTER, plan.settings.verify_signatures);
-    let records = Rc::new(RefCell::new(empty_records(plan)));
-    for node in plan.nodes() {
-        let recorder = Recorder { node, records: Rc::clone(&records) };
-        let refused = |problem: String| SimulationError::Machine { node, problem };
-        match node {
-            NodeId::Shard(shard) => {
-                let machine = ShardNode::new(plan.shard_config(shard)?)
-                    .map_err(|error| refused(error.to_string()))?;
-                world.add(node, machine, recorder);
+    let mut network = SimulatedNetwork::new(plan, conditions.profile, &BTreeSet::new())?;
+    network.world.add(NodeId::Client, client, follower);
+    if network.world.run(conditions.end, done) {
+        network.world.run(network.world.now() + conditions.linger, || false);
+    }
+    Ok(network.finish(plan))
+}
+
+/// Shards and coordinators of a plan in a world.
+struct SimulatedNetwork {
+    world: World,
+    records: Rc<RefCell<Records>>,
+    /// A node that could not be rebuilt, and why.
+    unrecovered: Rc<RefCell<Option<(NodeId, String)>>>,
+}
+
+impl SimulatedNetwork {
+    fn new(
+        plan: &NetworkPlan,
+        profile: CostProfile,
+        restartable: &BTreeSet<NodeId>,
+    ) -> Result<Self, SimulationError> {
+        let verify = plan.settings.verify_signatures;
+        let mut network = Self {
+            world: World::new(links(plan), profile, DURABLE_AFTER, verify),
+            records: Rc::new(RefCell::new(empty_records(plan))),
+            unrecovered: Rc::default(),
+        };
+        for node in plan.nodes() {
+            match node {
+                NodeId::Shard(shard) => {
+                    let config = plan.shard_config(shard)?;
+                    let again = restartable.contains(&node).then(|| config.clone());
+                    network.add(node, ShardNode::new(config), again, |config, records| {
+                        ShardNode::recover(config, records.iter().cloned())
+                            .map_err(|error| error.to_string())
+                    })?;
+                }
+                NodeId::Coordinator(index) => {
+                    let config = plan.coordinator_config(index);
+                    let again = restartable.contains(&node).then(|| config.clone());
+                    network.add(node, Coordinator::new(config), again, |config, records| {
+                        Coordinator::recover(config, records.iter().cloned())
+                            .map_err(|error| error.to_string())
+                    })?;
+                }
+                NodeId::Client => {}
             }
-            NodeId::Coordinator(index) => {
-                let machine = Coordinator::new(plan.coordinator_config(index))
-                    .map_err(|error| refused(error.to_string()))?;
-                world.add(node, machine, recorder);
-            }
-            NodeId::Client => {}
+        }
+        Ok(network)
+    }
+
+    /// Adds a node; with `again` it can be restarted, by `recover` from its records.
+    fn add<M, G, E>(
+        &mut self,
+        node: NodeId,
+        machine: Result<M, E>,
+        again: Option<G>,
+        recover: impl Fn(G, &[M::Record]) -> Result<M, String> + 'static,
+    ) -> Result<(), SimulationError>
+    where
+        M: Machine + 'static,
+        G: Clone + 'static,
+        E: std::fmt::Display,
+        Recorder: Follower<M>,
+    {
+        let refused = |problem: E| SimulationError::Machine { node, problem: problem.to_string() };
+        let machine = machine.map_err(refused)?;
+        let recorder = Recorder { node, records: Rc::clone(&self.records) };
+        let Some(config) = again else {
+            self.world.add(node, machine, recorder);
+            return Ok(());
+        };
+        let unrecovered = Rc::clone(&self.unrecovered);
+        let mut first = Some(machine);
+        let restart = move |records: &[M::Record]| match first.take() {
+            Some(machine) => machine,
+            None => match recover(config.clone(), records) {
+                Ok(machine) => machine,
+                Err(problem) => {
+                    unrecovered.borrow_mut().get_or_insert((node, problem));
+                    // The run ends before it does anything: see `check_restarts`.
+                    recover(config.clone(), &[]).unwrap_or_else(|problem| {
+                        unreachable!("{node} started from genesis before: {problem}")
+                    })
+                }
+            },
+        };
+        self.world.add_restartable(node, restart, recorder);
+        Ok(())
+    }
+
+    fn check_restarts(&self) -> Result<(), SimulationError> {
+        match self.unrecovered.borrow_mut().take() {
+            Some((node, problem)) => Err(SimulationError::Recovery { node, problem }),
+            None => Ok(()),
         }
     }
-    world.add(NodeId::Client, client, follower);
-    if world.run(end, done) {
-        world.run(world.now() + linger, || false);
+
+    fn finish(mut self, plan: &NetworkPlan) -> Simulated {
+        let mut observations: BTreeMap<NodeId, Vec<Observation>> = BTreeMap::new();
+        for (node, observation) in self.world.take_observations() {
+            observations.entry(node).or_default().push(observation);
+        }
+        let world = &self.world;
+        let (end, digest, events) = (world.now(), world.digest(), world.statistics().events);
+        drop(self.world);
+        // The world is gone, and with it every recorder.
+        let records =
+            Rc::try_unwrap(self.records).map_or_else(|_| empty_records(plan), RefCell::into_inner);
+        Simulated { records, observations, end, events, digest }
     }
-    let mut observations: BTreeMap<NodeId, Vec<Observation>> = BTreeMap::new();
-    for (node, observation) in world.take_observations() {
-        observations.entry(node).or_default().push(observation);
-    }
-    let (end, digest, events) = (world.now(), world.digest(), world.statistics().events);
-    drop(world);
-    // The world is gone, and with it every recorder.
-    let records = Rc::try_unwrap(records).map_or_else(|_| empty_records(plan), RefCell::into_inner);
-    Ok(Simulated { records, observations, end, events, digest })
 }
 
 fn links(plan: &NetworkPlan) -> Links {
     let link =
         |shape: &runtime::network::LinkShape| Link { delay: shape.delay, jitter: shape.jitter };
-    let mut links = Links::uniform(link(&plan.links.default), plan.seed);
+    let default = &plan.links.default;
+    let mut links = Links::uniform(link(default), plan.seed).with_bandwidth(default.bandwidth);
     for ((from, to), shape) in &plan.links.overrides {
-        links = links.with(*from, *to, link(shape));
+        links = links.with(*from, *to, link(shape)).with_bandwidth_of(*from, *to, shape.bandwidth);
     }
     links
 }
@@ -172,7 +326,9 @@ struct Recorder {
 impl Follower<ShardNode> for Recorder {
     fn executed(&mut self, _: &Arc<<ShardNode as Machine>::Executed>) {}
 
-    fn record(&mut self, record: &ShardRecord) {
+    fn record(&mut self, _: &ShardRecord) {}
+
+    fn durable(&mut self, record: &ShardRecord) {
         if let NodeId::Shard(shard) = self.node {
             let mut records = self.records.borrow_mut();
             records.blocks.entry(shard).or_default().push((*record.block).clone());
@@ -183,7 +339,9 @@ impl Follower<ShardNode> for Recorder {
 impl Follower<Coordinator> for Recorder {
     fn executed(&mut self, _: &Arc<<Coordinator as Machine>::Executed>) {}
 
-    fn record(&mut self, record: &CoordinatorRecord) {
+    fn record(&mut self, _: &CoordinatorRecord) {}
+
+    fn durable(&mut self, record: &CoordinatorRecord) {
         if let NodeId::Coordinator(index) = self.node {
             let mut records = self.records.borrow_mut();
             records.checkpoints.entry(index).or_default().extend(record.checkpoints());

@@ -118,6 +118,8 @@ impl World {
             lost: Vec::new(),
             died: None,
             machine: None,
+            simulation: None,
+            faults: Vec::new(),
         };
         Self { run, transactions: Vec::new(), executed: BTreeMap::new() }
     }

@@ -1,0 +1,165 @@
+//! A whole scenario in the simulated world: made ready, run network by network, put together for
+//! the same report as a run of processes.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use alloy_primitives::{B256, keccak256};
+use cross_shard_msg::{Duration, Timestamp};
+use simulation::CostProfile;
+
+use super::prepare::{Job, PrepareError, Prepared, prepare};
+use super::processes::Stopwatch;
+use super::simulate_faults::{fault_bands, fault_plan, restartable};
+use super::simulate_trace::{TraceOptions, tracer};
+use super::simulated::{Conditions, SimulationError, Surroundings, simulate_workload};
+use super::{Interrupt, Progress, facts};
+use crate::client::Ended;
+use crate::metrics::{MachineUse, NetworkData, RunData, SimulationFacts};
+use crate::scenario::Scenario;
+use crate::workload::Workers;
+
+/// No run takes longer than this in virtual time; its client ends it long before.
+const END: Timestamp = Timestamp(u64::MAX / 4);
+
+/// How a scenario is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct SimulateOptions {
+    /// What work costs.
+    pub profile: CostProfile,
+    /// What is printed of single events.
+    pub trace: Option<TraceOptions>,
+}
+
+/// Why a scenario has no result at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// It cannot be made ready.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// Its network cannot be simulated.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+}
+
+/// Runs a scenario in the simulated world. All but [`RunData::machine`] is a function of the
+/// scenario and the options.
+///
+/// # Errors
+/// When it cannot be made ready, a machine refuses its configuration or cannot be restarted.
+pub fn simulate(
+    scenario: &Scenario,
+    options: SimulateOptions,
+    interrupt: &Interrupt,
+    progress: &Progress,
+) -> Result<RunData, SimulateError> {
+    let started = jiff::Timestamp::now().to_string();
+    let mut stopwatch = Stopwatch::start();
+    progress.phase("making the workload");
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let signing = |done, all| progress.count("keys and signatures", done, all);
+    let Prepared { jobs, skipped, substitutes } =
+        prepare(scenario, &Workers { threads, progress: &signing })?;
+    stopwatch.lap("preparing");
+
+    let mut data = RunData {
+        scenario: scenario.clone(),
+        networks: Vec::new(),
+        skipped,
+        substitutes,
+        interrupted: false,
+        lost: Vec::new(),
+        died: None,
+        machine: None,
+        simulation: None,
+        faults: Vec::new(),
+    };
+    let mut whole = Whole::default();
+    progress.phase("simulating");
+    for job in jobs {
+        whole.add(&mut data, job, options, interrupt, progress)?;
+        if data.interrupted || data.died.is_some() {
+            break;
+        }
+    }
+    stopwatch.lap("running");
+    data.simulation = Some(whole.facts());
+    data.machine = Some(MachineUse {
+        facts: facts::machine(),
+        started,
+        measured: Duration::ZERO,
+        durations: stopwatch.laps,
+    });
+    Ok(data)
+}
+
+/// What all networks of a scenario come to.
+#[derive(Default)]
+struct Whole {
+    digests: Vec<B256>,
+    events: u64,
+    time: Duration,
+}
+
+impl Whole {
+    fn add(
+        &mut self,
+        data: &mut RunData,
+        job: Job,
+        options: SimulateOptions,
+        interrupt: &Interrupt,
+        progress: &Progress,
+    ) -> Result<(), SimulateError> {
+        let scenario = &data.scenario;
+        let Job { label, plan, workload, transactions } = job;
+        let workload = Arc::new(workload);
+        let conditions = Conditions { profile: options.profile, end: END, linger: Duration::ZERO };
+        let surroundings = Surroundings {
+            faults: &|origin| fault_plan(scenario, &workload.phases, origin),
+            restartable: restartable(scenario),
+            // The run's own signatures are good: what is charged for them need not be done.
+            trust_senders: true,
+            tracer: options.trace.map(tracer),
+            look: &mut |now, told| {
+                if let Some(told) = told {
+                    progress.client(now, told);
+                }
+                interrupt.is_set()
+            },
+        };
+        let (simulated, last) =
+            simulate_workload(scenario, &plan, Arc::clone(&workload), conditions, surroundings)?;
+        data.interrupted = interrupt.is_set();
+        if let Some(Ended::SetupFailed(failure)) = last.as_ref().and_then(|last| last.ended) {
+            data.died = Some(format!("the contracts could not be set up: {failure:?}"));
+        }
+        let bands = last
+            .and_then(|last| last.origin)
+            .map(|origin| fault_bands(scenario, &workload.phases, label, origin));
+        data.faults.extend(bands.unwrap_or_default());
+        self.digests.push(simulated.digest);
+        self.events += simulated.events;
+        self.time = self.time + simulated.end.since(Timestamp::ZERO);
+        data.networks.push(NetworkData {
+            label,
+            transactions,
+            observations: simulated.observations,
+            records: simulated.records,
+            end: simulated.end,
+            processes: std::collections::BTreeMap::new(),
+        });
+        Ok(())
+    }
+
+    /// One digest over those of all networks; of a single network its own.
+    fn facts(self) -> SimulationFacts {
+        let digest = match self.digests.as_slice() {
+            [one] => *one,
+            several => {
+                let all: Vec<u8> = several.iter().flatten().copied().collect();
+                keccak256(all)
+            }
+        };
+        SimulationFacts { digest, events: self.events, time: self.time }
+    }
+}
