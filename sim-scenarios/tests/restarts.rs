@@ -191,7 +191,8 @@ fn run(faults: &[(u64, Fault)]) -> Left {
     let told = Arc::new(Mutex::new(None::<ClientProgress>));
     let stop = Arc::new(AtomicBool::new(false));
     let (telling, stopping) = (Arc::clone(&told), Arc::clone(&stop));
-    let thread = thread::spawn(move || {
+    let client_thread = thread::Builder::new().name("client".to_owned());
+    let spawned = client_thread.spawn(move || {
         drive(client, surroundings, &stopping, |progress: &Arc<ClientProgress>| {
             *telling.lock().unwrap() = Some(ClientProgress::clone(progress));
         })
@@ -224,7 +225,7 @@ fn run(faults: &[(u64, Fault)]) -> Left {
     }
     stop.store(true, Ordering::Release);
     waker.wake();
-    thread.join().unwrap().unwrap();
+    spawned.unwrap().join().unwrap().unwrap();
     let facts: Vec<NodeFacts> = processes.facts().cloned().collect();
     processes.stop();
     let collected = collect(&plan, facts.iter()).unwrap();

@@ -16,7 +16,7 @@ use super::shards::{self, ShardRow, is_recorded};
 use super::stages::Part;
 use super::verdict::{self, InvariantResult, ThresholdResult, Verdict};
 use super::{Distribution, Moment};
-use crate::scenario::{Outcome, Scenario, Scope, Signatures, Span};
+use crate::scenario::{Durability, Outcome, Scenario, Scope, Signatures, Span};
 
 /// Everything that the report says, apart from single transactions.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Results {
     pub gate: Gate,
     /// Whether signatures were assumed, not verified.
     pub signatures_assumed: bool,
+    /// What a durable write survives.
+    pub durability: Durability,
     /// How the run ended.
     pub verdict: Verdict,
     /// Why the network did not start or which process died.
@@ -152,6 +154,7 @@ impl Results {
             validators: scenario.network.validators,
             gate: scenario.network.gate,
             signatures_assumed: scenario.network.signatures == Signatures::Assumed,
+            durability: scenario.network.durability,
             verdict: Verdict::Passed,
             died: run.died.clone(),
             incomplete: verdict::incomplete(run, networks),

@@ -33,6 +33,7 @@ pub struct Summary {
     validators: u32,
     gate: &'static str,
     signatures: &'static str,
+    durability: &'static str,
     #[serde(flatten)]
     total: Measures,
     checkpoints: Checkpoints,
@@ -75,6 +76,7 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
         validators: results.validators,
         gate: gate_name(results.gate),
         signatures: if results.signatures_assumed { "assumed" } else { "verified" },
+        durability: results.durability.name(),
         total: Measures::of(&results.total),
         checkpoints: Checkpoints {
             finalized: results.checkpoints.finalized,

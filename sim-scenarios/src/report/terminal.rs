@@ -11,6 +11,7 @@ use crate::metrics::results::{PhaseResults, Results, failure_name};
 use crate::metrics::shards::{CROSS_SHARD_WEIGHT, imbalance};
 use crate::metrics::verdict::ThresholdResult;
 use crate::metrics::{Measured, Verdict};
+use crate::scenario::Durability;
 
 /// The widest line.
 pub const WIDTH: usize = 100;
@@ -88,10 +89,14 @@ impl Report {
         }
         self.text.push('\n');
         self.text.push_str(&format!(
-            "  {}, {}, gate {}, seed {}\n",
+            "  {}, {}, gate {}, {}seed {}\n",
             plural(results.shards.into(), "shard"),
             plural(results.validators.into(), "coordinator"),
             gate_name(results.gate),
+            match results.durability {
+                Durability::Process => "",
+                Durability::Disk => "durability disk, ",
+            },
             results.seed
         ));
         // The program shows the end of the log after the report.

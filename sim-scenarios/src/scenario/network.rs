@@ -85,6 +85,17 @@ pub enum Durability {
     Disk,
 }
 
+impl Durability {
+    /// As the scenario says it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 /// The bounds of the streams between nodes. Each pair of nodes has one stream per direction and
 /// class of traffic; what is bounded per class is so for every one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use cross_shard_msg::Gate;
 
 use super::fault::{Damage, Fault, FaultKind, FaultTarget};
 use super::load::{Argument, Arrivals, Blocks, CallLoad, CallTemplate, Contract, Load};
-use super::network::{AllocationRule, BlockPhase, Durability, LinkOverride, Network, Signatures};
+use super::network::{AllocationRule, BlockPhase, LinkOverride, Network, Signatures};
 use super::threshold::Threshold;
 use super::types::{Phase, Popularity, Scenario};
 use super::unit::{Bandwidth, Rate, print_duration, print_wei};
@@ -105,11 +105,7 @@ fn network(page: &mut Page, network: &Network) {
         Signatures::Assumed => "assumed",
     };
     page.text("signatures", signatures);
-    let durability = match network.durability {
-        Durability::Process => "process",
-        Durability::Disk => "disk",
-    };
-    page.text("durability", durability);
+    page.text("durability", network.durability.name());
 
     let (bounds, transport) = (&network.bounds, &network.transport);
     page.header("[network.bounds]");
