@@ -61,13 +61,16 @@ pub(crate) struct Opening {
 impl ShardNode {
     /// Makes the next block at `now`.
     pub(crate) fn make_block(&mut self, now: Timestamp) -> Made {
+        let before = self.due_snapshot();
         let height = self.headers.height().next();
         let timestamp = self.headers.timestamp(now);
         let opening = self.open(height);
         let (done, dropped) = self.execute(now, height, timestamp, &opening.incoming);
         let (shard, levels) = (self.config.shard, &self.levels);
         let outgoing = self.outgoing.release(|to| levels.allowance(shard, to));
-        self.close(height, timestamp, opening, done, dropped, outgoing)
+        let mut made = self.close(height, timestamp, opening, done, dropped, outgoing);
+        made.record.before = before;
+        made
     }
 
     /// Applies checkpoints and an administrator's requests, and takes accepted batches into state.
@@ -256,6 +259,7 @@ impl ShardNode {
                 admin: opening.admin,
                 received: opening.received,
                 connected: opening.connected,
+                before: None,
                 block: block.clone(),
             },
             execution: BlockExecution { block, results, diff },

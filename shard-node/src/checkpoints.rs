@@ -14,11 +14,14 @@ use cross_shard_msg::{
     Checkpoint, CheckpointNumber, DropReason, Duration, FinalizedCheckpoint, Height, NetworkId,
     ShardId, Timestamp, codec,
 };
+use serde::{Deserialize, Serialize};
 
 /// How far a checkpoint may be ahead of the newest known one.
 const MAX_AHEAD: u64 = 1_024;
 /// Known checkpoints in which the gate looks up headers.
 const MAX_HISTORY: usize = 1 << 16;
+/// Those of them that a snapshot has: a batch whose header is in an older one must have entered.
+const MAX_SNAPSHOT_HISTORY: usize = 4_096;
 
 /// What came of a checkpoint that arrived.
 #[derive(Debug, Default)]
@@ -34,12 +37,21 @@ pub(crate) struct Arrival {
 }
 
 /// The last header of a shard that known checkpoints crosslink.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tip {
     pub height: Height,
     pub hash: B256,
     /// Height of the crosslink before.
     pub previous: Height,
+}
+
+/// What is known of the chain of checkpoints, for a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownCheckpoints {
+    number: CheckpointNumber,
+    digest: B256,
+    tips: Vec<Tip>,
+    history: Vec<Arc<Checkpoint>>,
 }
 
 /// The chain of finalized checkpoints as far as this node knows it.
@@ -107,11 +119,36 @@ impl Checkpoints {
     /// not follow the newest known one.
     pub(crate) fn restore(&mut self, finalized: FinalizedCheckpoint) -> bool {
         let checkpoint = &finalized.checkpoint;
+        if checkpoint.number <= self.number {
+            // A snapshot knew it before a block applied it.
+            let known = self.history.iter().rev().any(|known| known == checkpoint);
+            self.unapplied.push_back(finalized);
+            return known;
+        }
         let follows = checkpoint.number == self.number.next() && checkpoint.parent == self.digest;
         if follows {
             self.advance(finalized);
         }
         follows
+    }
+
+    /// For a snapshot.
+    pub(crate) fn snapshot(&self) -> KnownCheckpoints {
+        let skip = self.history.len().saturating_sub(MAX_SNAPSHOT_HISTORY);
+        KnownCheckpoints {
+            number: self.number,
+            digest: self.digest,
+            tips: self.tips.clone(),
+            history: self.history.iter().skip(skip).cloned().collect(),
+        }
+    }
+
+    /// Takes over a snapshot.
+    pub(crate) fn take_over(&mut self, known: &KnownCheckpoints) {
+        self.number = known.number;
+        self.digest = known.digest;
+        self.tips.clone_from(&known.tips);
+        self.history = known.history.iter().cloned().collect();
     }
 
     /// Number of the newest known checkpoint.

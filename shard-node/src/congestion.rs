@@ -6,6 +6,7 @@
 use cross_shard_msg::receipt::MAX_BATCH_RECEIPTS;
 use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::{Checkpoint, Congestion, Gas, Height, ShardId};
+use serde::{Deserialize, Serialize};
 
 /// A queue at its bound.
 const FULL: u64 = 1_000;
@@ -36,7 +37,7 @@ pub(crate) fn allowed(shard: ShardId, height: Height, shards: u32) -> ShardId {
 }
 
 /// Congestion of all shards, as crosslinked last in the checkpoints that were applied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known(Vec<Option<Congestion>>);
 
 impl Known {

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use cross_shard_msg::{Gas, Receipt, Sequence, ShardId};
+use serde::{Deserialize, Serialize};
 
 /// A receipt that entered state, named by where it came from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entered {
     /// Its source. This shard itself for what a contract sent to an account of its own shard: such
     /// a call is not released, and is executed in a later block.
@@ -17,7 +18,7 @@ pub(crate) struct Entered {
 }
 
 /// Receipts that wait for gas.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Delayed {
     queue: VecDeque<Entered>,
     gas: Gas,

@@ -72,6 +72,11 @@ impl OwnHeaders {
         self.kept.get(&height)
     }
 
+    /// All kept headers, ascending.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SignedHeader> {
+        self.kept.values()
+    }
+
     /// Forgets headers up to `height`.
     pub(crate) fn forget(&mut self, height: Height) {
         self.kept = self.kept.split_off(&height.next());

@@ -10,6 +10,8 @@ use cross_shard_msg::{
     ReceiptBatch, Sequence, Settings, ShardId, ShardKeys, SignedHeader, Timestamp, Watermark, Wei,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::checkpoints::Checkpoints;
 use crate::outgoing::encoded_bytes;
 use crate::source::{MAX_CHAIN, Source, Waiting};
@@ -28,6 +30,15 @@ pub(crate) struct IncomingQueues {
     waiting_bound: usize,
     pull_every: Duration,
     sources: Vec<Source>,
+}
+
+/// What is durable of one source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourceSnapshot {
+    entered: Option<Watermark>,
+    acknowledged: Sequence,
+    /// Headers that connect what entered to the last crosslink.
+    connected: Vec<SignedHeader>,
 }
 
 /// What came of a batch that arrived.
@@ -217,6 +228,30 @@ impl IncomingQueues {
         for (source, shard) in self.sources.iter_mut().zip(0..) {
             source.connect(checkpoints, ShardId(shard));
             source.newly_connected();
+        }
+    }
+
+    /// What is durable of all sources.
+    pub(crate) fn snapshot(&self) -> Vec<SourceSnapshot> {
+        let snapshot = |source: &Source| SourceSnapshot {
+            entered: source.entered,
+            acknowledged: source.acknowledged,
+            connected: match source.entered {
+                Some(mark) => source.connected.range(Height::ZERO, mark.height).cloned().collect(),
+                None => Vec::new(),
+            },
+        };
+        self.sources.iter().map(snapshot).collect()
+    }
+
+    /// Takes over a snapshot.
+    pub(crate) fn take_over(&mut self, sources: &[SourceSnapshot], checkpoints: &Checkpoints) {
+        for (source, taken) in self.sources.iter_mut().zip(sources) {
+            source.entered = taken.entered;
+            source.acknowledged = taken.acknowledged;
+        }
+        for taken in sources {
+            self.connect_again(&taken.connected, checkpoints);
         }
     }
 

@@ -6,10 +6,11 @@
 
 use alloy_primitives::aliases::I512;
 use cross_shard_msg::{Ledger, Wei};
+use serde::{Deserialize, Serialize};
 use state::StateDiff;
 
 /// Cumulative books of one shard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Books {
     genesis: Wei,
     /// Σ balances after the last block.

@@ -27,9 +27,11 @@ mod outgoing;
 mod prescribed;
 mod record;
 mod recover;
+mod snapshot;
 mod source;
 
 pub use config::{ConfigError, Environment, Prescribed, ShardConfig, genesis_of, held};
 pub use node::{Job, ShardNode, Timer};
 pub use record::{Admin, BlockExecution, ShardRecord};
 pub use recover::RecoverError;
+pub use snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_EVERY, Snapshot};

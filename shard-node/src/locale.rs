@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::Address;
-use cross_shard_msg::{Checkpoint, Placement, ShardId};
+use alloy_primitives::{Address, B256};
+use cross_shard_msg::{Checkpoint, CheckpointNumber, Epoch, Placement, ShardId, Timestamp};
 use partitioning::{Allocation, Home};
+use serde::{Deserialize, Serialize};
 
 use crate::evm::Locality;
 
@@ -15,11 +16,21 @@ pub(crate) struct Locale {
     shard: ShardId,
     allocation: Allocation,
     unplaced: BTreeSet<Address>,
+    /// All placements that were applied, in order.
+    placed: Vec<(CheckpointNumber, Placement)>,
+}
+
+/// What a locale is rebuilt from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Placed {
+    newest: CheckpointNumber,
+    placed: Vec<(CheckpointNumber, Placement)>,
+    unplaced: Vec<Address>,
 }
 
 impl Locale {
     pub(crate) fn new(shard: ShardId, allocation: Allocation) -> Self {
-        Self { shard, allocation, unplaced: BTreeSet::new() }
+        Self { shard, allocation, unplaced: BTreeSet::new(), placed: Vec::new() }
     }
 
     pub(crate) fn shard(&self) -> ShardId {
@@ -57,8 +68,39 @@ impl Locale {
                 leaving.push(*placement);
             }
         }
+        let placements = checkpoint.placements.iter();
+        self.placed.extend(placements.map(|placement| (checkpoint.number, *placement)));
         self.allocation.apply(checkpoint);
         leaving
+    }
+
+    /// What this is rebuilt from.
+    pub(crate) fn placed(&self) -> Placed {
+        Placed {
+            newest: self.allocation.newest(),
+            placed: self.placed.clone(),
+            unplaced: self.unplaced.iter().copied().collect(),
+        }
+    }
+
+    /// Takes over what an earlier life knew.
+    pub(crate) fn place(&mut self, placed: &Placed) {
+        let mut apply = |number, placements| {
+            self.allocation.apply(&Checkpoint {
+                number,
+                parent: B256::ZERO,
+                timestamp: Timestamp::ZERO,
+                epoch: Epoch::ZERO,
+                crosslinks: Vec::new(),
+                placements,
+            });
+        };
+        for run in placed.placed.chunk_by(|a, b| a.0 == b.0) {
+            apply(run[0].0, run.iter().map(|(_, placement)| *placement).collect());
+        }
+        apply(placed.newest, Vec::new());
+        self.placed.clone_from(&placed.placed);
+        self.unplaced = placed.unplaced.iter().copied().collect();
     }
 }
 

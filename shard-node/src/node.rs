@@ -28,6 +28,7 @@ use crate::outgoing::OutgoingQueues;
 use crate::prescribed::PrescribedList;
 use crate::record::{Admin, BlockExecution, ShardRecord};
 use crate::recover::NewLife;
+use crate::snapshot::SNAPSHOT_EVERY;
 
 /// Blocks that may wait to be durable. There the shard waits for its disk.
 const MAX_UNDURABLE: usize = 64;
@@ -61,6 +62,9 @@ pub struct ShardNode {
     /// What destinations received, for the next record.
     pub(crate) received: Vec<(ShardId, Sequence)>,
     pub(crate) life: NewLife,
+    /// Blocks from one snapshot to the next; 0 for none.
+    pub(crate) snapshot_every: u64,
+    pub(crate) last_snapshot: Height,
     admissions: Admissions,
     replaced: Vec<(TransactionKey, Refusal)>,
     undurable: VecDeque<(WriteId, Made)>,
@@ -134,6 +138,8 @@ impl ShardNode {
             admin: Vec::new(),
             received: Vec::new(),
             life: NewLife::default(),
+            snapshot_every: SNAPSHOT_EVERY,
+            last_snapshot: Height::ZERO,
             admissions: Admissions::default(),
             replaced: Vec::new(),
             undurable: VecDeque::new(),
@@ -146,6 +152,11 @@ impl ShardNode {
     #[must_use]
     pub fn state(&self) -> &ShardState {
         &self.state
+    }
+
+    /// Whether all blocks are durable.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.undurable.is_empty()
     }
 
     /// The newest block's header, durable or not; `None` before the first block.
@@ -225,7 +236,9 @@ impl ShardNode {
             effects.send(NodeId::Shard(batch.outgoing.destination), Message::Batch(batch));
         }
         if let Some(notice) = notice::of_block(&block, made.dropped) {
-            effects.send(NodeId::Client, Message::Included(Arc::new(notice)));
+            let notice = Arc::new(notice);
+            self.life.note(notice.clone());
+            effects.send(NodeId::Client, Message::Included(notice));
         }
         effects.push(Effect::Executed(Arc::new(made.execution)));
     }

@@ -13,6 +13,7 @@ use cross_shard_msg::{
     Action, Duration, Height, Outgoing, Receipt, ReceiptBatch, Sent, Sequence, ShardId, Timestamp,
     Wei,
 };
+use serde::{Deserialize, Serialize};
 
 /// Largest batch that a block releases for one destination, in bytes of its encoding.
 const MAX_BATCH_BYTES: usize = 8 << 20;
@@ -25,13 +26,13 @@ const UNRECEIVED_BUFFERS: usize = 8;
 pub(crate) const MAX_RESENT: usize = 64;
 
 /// Buffers and retained batches, by destination.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutgoingQueues {
     bound: usize,
     destinations: Vec<Destination>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Destination {
     /// `Refund` and `Migrate`: never held back.
     free: VecDeque<Receipt>,
@@ -44,7 +45,7 @@ struct Destination {
     retained_receipts: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Retained {
     batch: Arc<ReceiptBatch>,
     sent_at: Timestamp,
@@ -54,6 +55,15 @@ impl OutgoingQueues {
     pub(crate) fn new(shards: u32, bounds: &Bounds) -> Self {
         let destinations = vec![Destination::default(); shards as usize];
         Self { bound: bounds.buffered as usize, destinations }
+    }
+
+    /// The queues as records make them: when something was sent is forgotten.
+    pub(crate) fn snapshot(&self) -> Self {
+        let mut queues = self.clone();
+        for retained in queues.destinations.iter_mut().flat_map(|d| d.retained.values_mut()) {
+            retained.sent_at = Timestamp::ZERO;
+        }
+        queues
     }
 
     /// Buffers a receipt until a block releases it.

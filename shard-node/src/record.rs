@@ -7,6 +7,8 @@ use cross_shard_msg::{Block, FinalizedCheckpoint, Sequence, ShardId, SignedHeade
 use serde::{Deserialize, Serialize};
 use state::StateDiff;
 
+use crate::snapshot::Snapshot;
+
 /// One durable step of a shard. From genesis and its records in order a shard is rebuilt: block by
 /// block the checkpoints are applied, then the administrator's requests, then the body is executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub struct ShardRecord {
     /// Under gate `certified`: headers that connect the batches of this block to their sources'
     /// crosslinks, each once, ascending per source. They are served to coordinators (R-GATE-3).
     pub connected: Vec<SignedHeader>,
+    /// The shard before this block, now and then: recovery starts at the last one.
+    pub before: Option<Arc<Snapshot>>,
     /// The block.
     pub block: Arc<Block>,
 }

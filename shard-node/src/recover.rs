@@ -1,7 +1,7 @@
 //! A shard rebuilt from its records, and what it does first in its new life (rules R-REC-1 to
 //! R-REC-4).
 //!
-//! Blocks are executed again from genesis, each from its own body, and must come out as they were.
+//! Blocks are executed again from the last snapshot, or from genesis, each from its own body, and must come out as they were.
 //! The block above the last durable one was shown to nobody (R-BLK-6), so making another one at its
 //! height is safe. What was durable but perhaps not sent is sent again; what was missed is asked for.
 
@@ -47,6 +47,9 @@ pub enum RecoverError {
         /// The shard that made it.
         shard: ShardId,
     },
+    /// A snapshot is another shard's, or its accounts do not have its header's state root.
+    #[error("the snapshot after block {0} is damaged")]
+    Snapshot(Height),
     /// A checkpoint does not follow the one before.
     #[error("block {height}: checkpoint {number} does not follow the one before")]
     Checkpoint {
@@ -82,7 +85,7 @@ pub enum RecoverError {
 #[derive(Debug, Default)]
 pub(crate) struct NewLife {
     /// What the client may not have been told.
-    unseen: VecDeque<BlockNotice>,
+    unseen: VecDeque<Arc<BlockNotice>>,
     /// Set until the shard has caught up.
     catching_up: Option<CatchingUp>,
 }
@@ -97,6 +100,27 @@ struct CatchingUp {
     next: u32,
 }
 
+impl NewLife {
+    /// The client was told this, or should have been. What was refused is of no use later.
+    pub(crate) fn note(&mut self, notice: Arc<BlockNotice>) {
+        let mut notice = notice;
+        if !notice.dropped.is_empty() {
+            Arc::make_mut(&mut notice).dropped.clear();
+        }
+        if notice.legs.is_empty() && notice.placements.is_empty() {
+            return;
+        }
+        self.unseen.push_back(notice);
+        if self.unseen.len() > MAX_UNSEEN {
+            self.unseen.pop_front();
+        }
+    }
+
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = &Arc<BlockNotice>> {
+        self.unseen.iter()
+    }
+}
+
 impl ShardNode {
     /// Rebuilds a shard from the records of all its lives, oldest first. Records are trusted to be
     /// the shard's own, but every block is executed again and compared.
@@ -109,7 +133,19 @@ impl ShardNode {
         records: impl IntoIterator<Item = ShardRecord>,
     ) -> Result<Self, RecoverError> {
         let mut node = Self::new(config)?;
+        let mut since = Vec::new();
         for record in records {
+            if record.before.is_some() {
+                since.clear();
+            }
+            since.push(record);
+        }
+        if let Some(snapshot) = since.first().and_then(|record| record.before.as_ref())
+            && !node.restore(snapshot)
+        {
+            return Err(RecoverError::Snapshot(snapshot.height()));
+        }
+        for record in since {
             node.redo(record)?;
         }
         node.life.catching_up = Some(CatchingUp::default());
@@ -146,9 +182,8 @@ impl ShardNode {
         for batch in self.batches(&made) {
             self.outgoing.retain(batch, Timestamp::ZERO);
         }
-        self.life.unseen.extend(notice::of_block(&record.block, Vec::new()));
-        if self.life.unseen.len() > MAX_UNSEEN {
-            self.life.unseen.pop_front();
+        if let Some(notice) = notice::of_block(&record.block, Vec::new()) {
+            self.life.note(Arc::new(notice));
         }
         Ok(())
     }
@@ -225,8 +260,8 @@ impl ShardNode {
                 effects.send(NodeId::Shard(source), Message::Received { sequence });
             }
         }
-        for notice in std::mem::take(&mut self.life.unseen) {
-            effects.send(NodeId::Client, Message::Included(Arc::new(notice)));
+        for notice in self.life.unseen() {
+            effects.send(NodeId::Client, Message::Included(notice.clone()));
         }
         self.ask_for_checkpoints(effects);
     }

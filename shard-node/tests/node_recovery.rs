@@ -1,4 +1,4 @@
-//! Shards that die and come back (R-BLK-6, R-GATE-3, R-RCPT-6, R-REC-1 to R-REC-4).
+//! Shards that die and come back (R-BLK-6, R-GATE-3, R-RCPT-6, R-REC-1 to R-REC-4, R-REC-6).
 
 mod node_support;
 
@@ -36,8 +36,14 @@ fn workload(vault: [Address; 2]) -> Vec<Recovered> {
 }
 
 fn busy_world(gate: Gate) -> (World, Vec<Recovered>) {
+    snapshot_world(gate, shard_node::SNAPSHOT_EVERY)
+}
+
+/// With a snapshot every so many blocks.
+fn snapshot_world(gate: Gate, every: u64) -> (World, Vec<Recovered>) {
     let vaults = [user(2, 0, 1_000), user(2, 1, 1_000)];
-    let options = Options::new(2, gate).vault(vaults[0]).vault(vaults[1]);
+    let mut options = Options::new(2, gate).vault(vaults[0]).vault(vaults[1]);
+    options.snapshots = every;
     (World::new(options), workload(vaults))
 }
 
@@ -96,7 +102,9 @@ fn a_crash_at_any_boundary_loses_and_doubles_nothing() {
         for shard in 0..2 {
             for boundary in Boundary::ALL {
                 for height in 1..=9 {
-                    let (mut world, transactions) = busy_world(gate);
+                    // Half of them with snapshots, which may stand in the very block.
+                    let every = if height % 2 == 0 { 2 } else { shard_node::SNAPSHOT_EVERY };
+                    let (mut world, transactions) = snapshot_world(gate, every);
                     let away = Duration::from_millis(150 * height);
                     world.crash = Some(Crash { shard, height, boundary, away });
                     settle(&mut world, &transactions);
@@ -113,8 +121,8 @@ fn a_crash_at_any_boundary_loses_and_doubles_nothing() {
 
 #[test]
 fn crash_after_crash() {
-    for gate in GATES {
-        let (mut world, transactions) = busy_world(gate);
+    for (gate, every) in GATES.into_iter().zip([5, 1]) {
+        let (mut world, transactions) = snapshot_world(gate, every);
         for round in 0..12u64 {
             submit_missing(&mut world, &transactions);
             world.millis(130 + 37 * round);
@@ -129,32 +137,67 @@ fn crash_after_crash() {
     }
 }
 
+/// Stops 2 ms after blocks of shard 0: they are durable, and nothing has arrived since.
+fn at_blocks_of_shard_0(world: &mut World, mut look: impl FnMut(&World)) {
+    world.millis(2);
+    for _ in 0..40 {
+        look(world);
+        world.millis(100);
+    }
+}
+
 #[test]
 fn what_was_recovered_equals_what_was_not_interrupted() {
     for gate in GATES {
         let (mut world, transactions) = busy_world(gate);
-        let mut compared = 0;
         submit_missing(&mut world, &transactions);
-        for _ in 0..40 {
-            world.millis(50);
-            for shard in 0..2 {
-                let again = world.recovered(shard);
-                let live = &world.nodes[shard as usize];
-                if again.tip() != live.tip() {
-                    continue; // a block that is not durable yet
-                }
-                compared += 1;
-                let (is, was) = (again.state(), live.state());
-                assert_eq!(is.sorted_addresses(), was.sorted_addresses());
-                for address in was.sorted_addresses() {
-                    assert_eq!(is.account(&address), was.account(&address));
-                    assert_eq!(is.sorted_storage(&address), was.sorted_storage(&address));
-                }
+        world.millis(99);
+        world.millis(1);
+        at_blocks_of_shard_0(&mut world, |world| {
+            let (live, again) = (&world.nodes[0], world.recovered(0));
+            assert!(live.snapshot().is_some());
+            assert_eq!(again.snapshot(), live.snapshot(), "{gate:?} at {}", world.now.0);
+            let (is, was) = (again.state(), live.state());
+            for address in was.sorted_addresses() {
+                assert_eq!(is.account(&address), was.account(&address));
+                assert_eq!(is.sorted_storage(&address), was.sorted_storage(&address));
             }
-        }
-        assert!(compared >= 20, "{compared}");
+        });
         settle(&mut world, &transactions);
     }
+}
+
+#[test]
+fn recovery_starts_at_the_last_snapshot() {
+    for gate in GATES {
+        let (mut world, transactions) = snapshot_world(gate, 3);
+        submit_missing(&mut world, &transactions);
+        world.millis(1_000);
+        at_blocks_of_shard_0(&mut world, |world| {
+            let all = &world.records[0];
+            let last = all.iter().rposition(|record| record.before.is_some()).unwrap();
+            assert!(all.len() - last <= 4, "a bound on what is executed again");
+            let snapshot = all[last].before.as_ref().unwrap();
+            assert_eq!(snapshot.height().next(), all[last].block.header.height);
+            let mut whole = all.clone();
+            whole.iter_mut().for_each(|record| record.before = None);
+            let config = || world.config(0).clone();
+            let whole = ShardNode::recover(config(), whole).unwrap();
+            // What is before the last snapshot is not needed at all.
+            let tail = ShardNode::recover(config(), all[last..].to_vec()).unwrap();
+            assert_eq!(tail.snapshot(), whole.snapshot());
+            assert_eq!(tail.snapshot(), world.nodes[0].snapshot());
+        });
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused() {
+    let (mut world, transactions) = snapshot_world(Gate::Certified, 3);
+    submit_missing(&mut world, &transactions);
+    world.millis(1_500);
+    let foreign = ShardNode::recover(world.config(0).clone(), world.records[1].clone());
+    assert!(matches!(foreign.unwrap_err(), RecoverError::Snapshot(_)));
 }
 
 #[test]

@@ -46,7 +46,8 @@ impl World {
     /// The shard as its durable records make it.
     pub fn recovered(&self, shard: u32) -> ShardNode {
         let records = self.records[shard as usize].clone();
-        ShardNode::recover(self.configs[shard as usize].clone(), records).unwrap()
+        let node = ShardNode::recover(self.configs[shard as usize].clone(), records).unwrap();
+        node.with_snapshots(self.snapshots)
     }
 
     pub fn config(&self, shard: u32) -> &shard_node::ShardConfig {

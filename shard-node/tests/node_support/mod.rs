@@ -42,6 +42,8 @@ pub struct Options {
     /// The block that the shards execute, instead of blocks of their own, and who signed its
     /// transactions.
     pub prescribed: Option<(Prescribed, Vec<Address>)>,
+    /// Blocks from one snapshot to the next.
+    pub snapshots: u64,
 }
 
 impl Options {
@@ -61,6 +63,7 @@ impl Options {
             },
             accounts: Vec::new(),
             prescribed: None,
+            snapshots: shard_node::SNAPSHOT_EVERY,
         }
     }
 
@@ -112,6 +115,7 @@ pub struct World {
     pub records: Vec<Vec<ShardRecord>>,
     writing: BTreeMap<(usize, WriteId), ShardRecord>,
     configs: Vec<ShardConfig>,
+    snapshots: u64,
     /// The next crash.
     pub crash: Option<Crash>,
     down: Vec<bool>,
@@ -124,7 +128,8 @@ pub struct World {
 
 impl World {
     pub fn new(options: Options) -> Self {
-        let Options { shards, gate, gas_limit, bounds, mut accounts, prescribed } = options;
+        let Options { shards, gate, gas_limit, bounds, mut accounts, prescribed, snapshots } =
+            options;
         let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
         for shard in (0..shards).filter(|_| prescribed.is_none()) {
             for index in 0..40 {
@@ -182,11 +187,14 @@ impl World {
             }
         });
         let configs: Vec<ShardConfig> = configs.collect();
-        let nodes = configs.iter().map(|config| ShardNode::new(config.clone()).unwrap());
+        let nodes = configs
+            .iter()
+            .map(|config| ShardNode::new(config.clone()).unwrap().with_snapshots(snapshots));
         let mut world = Self {
             now: Timestamp::ZERO,
             nodes: nodes.collect(),
             configs,
+            snapshots,
             blocks: vec![Vec::new(); shards as usize],
             events: Vec::new(),
             admissions: BTreeMap::new(),
