@@ -10,10 +10,14 @@ pub const VARIABLE: &str = "SHARDLAB_DATA";
 /// the workspace.
 #[must_use]
 pub fn dir() -> Option<PathBuf> {
-    let path = std::env::var_os(VARIABLE).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    );
+    // Cargo tells a running test where its crate is; what was true when this crate was compiled may
+    // be another checkout.
+    let beside = || {
+        let compiled = || env!("CARGO_MANIFEST_DIR").into();
+        let crate_directory = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(compiled);
+        Path::new(&crate_directory).join("../../shared/data")
+    };
+    let path = std::env::var_os(VARIABLE).map_or_else(beside, PathBuf::from);
     path.is_dir().then_some(path)
 }
 

@@ -21,10 +21,11 @@ pub fn millis(time: Duration) -> String {
             .take(if micros < 1_000 { 5 } else { 4 })
             .collect(),
         10_000..100_000 => {
-            let tenths = (micros + 50) / 100;
+            // From the nanoseconds: rounding twice would round 83.1499 up.
+            let tenths = time.0.saturating_add(50_000) / 100_000;
             format!("{}.{}", tenths / 10, tenths % 10)
         }
-        _ => grouped((micros + 500) / 1_000),
+        _ => grouped(time.0.saturating_add(500_000) / 1_000_000),
     }
 }
 
