@@ -75,8 +75,8 @@ pub fn run(arguments: &Arguments) -> Exit {
     };
     let printed = print(&up.banner());
     let death = up.wait(&interrupt, complain);
-    up.stop();
-    match death {
+    let late = up.stop();
+    match death.or(late) {
         None => printed,
         Some(death) => {
             complain(&death.to_string());

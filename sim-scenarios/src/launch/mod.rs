@@ -14,5 +14,5 @@ pub use losses::Losses;
 pub use node::{NodeError, run_node};
 pub use node_file::{NodeFile, NodeFileError, Role};
 pub use plan::{NetworkPlan, PlanError, Prescription, ShardPlan};
-pub use processes::{LaunchError, NodeFacts, Processes};
+pub use processes::{LaunchError, NodeFacts, Processes, Stopped};
 pub use start::{Started, start_network};

@@ -21,8 +21,8 @@ use super::plan::NetworkPlan;
 
 /// How long processes may take to open their ports and to connect.
 const START_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a process may take to write everything and end.
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+/// How long processes may take to write everything and end.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is asked whether to give up.
 const LOOK: Duration = Duration::from_millis(50);
 /// From the order to start until the run's time is zero: all nodes are told before it begins.
@@ -91,11 +91,21 @@ pub enum LaunchError {
     Interrupted,
 }
 
+/// How processes ended that were told to.
+#[derive(Debug)]
+pub struct Stopped {
+    /// What each said of itself.
+    pub reports: BTreeMap<NodeId, ProcessReport>,
+    /// Those that said nothing, by node.
+    pub deaths: Vec<Death>,
+}
+
 /// The processes of a network. All are killed when this is dropped.
 #[derive(Debug)]
 pub struct Processes {
     children: BTreeMap<NodeId, Child>,
     facts: BTreeMap<NodeId, NodeFacts>,
+    /// What processes said that stopped by themselves.
     reports: BTreeMap<NodeId, ProcessReport>,
     events: Receiver<(NodeId, FromChild)>,
     /// What was said while the end of a killed process was awaited.
@@ -362,31 +372,36 @@ impl Processes {
         }
     }
 
-    /// Stops all processes and waits for their end; who does not end in time is killed. Returns
-    /// what each said of itself.
+    /// Stops all processes and waits for their end; who does not end in time is killed.
     #[expect(clippy::disallowed_methods, reason = "the launcher waits in real time")]
-    pub fn stop(mut self) -> BTreeMap<NodeId, ProcessReport> {
+    pub fn stop(mut self) -> Stopped {
         self.tell_all(&ToProcess::Stop);
         let until = Instant::now() + STOP_PATIENCE;
+        let mut stopped =
+            Stopped { reports: std::mem::take(&mut self.reports), deaths: Vec::new() };
         while !self.children.is_empty() {
             let patience = until.saturating_duration_since(Instant::now());
             match self.next_event(patience) {
                 Ok((node, FromChild::Said(FromProcess::Stopped(report)))) => {
-                    self.reports.insert(node, report);
+                    stopped.reports.insert(node, report);
                 }
                 Ok((node, FromChild::Silent)) => {
-                    if let Some(mut child) = self.children.remove(&node) {
-                        let _ = child.wait();
+                    let Some(mut child) = self.children.remove(&node) else { continue };
+                    match stopped.reports.contains_key(&node) {
+                        true => drop(child.wait()),
+                        false => stopped.deaths.push(child.death()),
                     }
                 }
                 Ok(_) => {}
                 Err(_) => break,
             }
         }
-        for node in self.children.keys() {
-            tracing::error!(%node, "did not stop in time and is killed");
+        for (node, child) in std::mem::take(&mut self.children) {
+            tracing::error!(%node, "did not end in time and is killed");
+            let late = format!("did not end within {STOP_PATIENCE:?} and was killed");
+            stopped.deaths.push(Death { status: late, ..child.death() });
         }
-        std::mem::take(&mut self.reports)
+        stopped
     }
 
     fn tell_all(&mut self, command: &ToProcess) {

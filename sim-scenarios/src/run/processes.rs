@@ -21,7 +21,7 @@ use super::facts::{CpuUse, cpu_use};
 use super::prepare::Job;
 use super::progress::Progress;
 use crate::client::{Client, ClientConfig, ClientProgress, Ended};
-use crate::launch::{LaunchError, Losses, Processes, Started, start_network};
+use crate::launch::{LaunchError, Losses, Processes, Started, Stopped, start_network};
 use crate::metrics::{NetworkData, ProcessFacts};
 use crate::scenario::Scenario;
 
@@ -116,7 +116,10 @@ pub fn run(
     let totals = watch.totals();
     // Whatever became of the client, what the others did is read.
     let client = node.stop();
-    let reports = processes.stop();
+    let Stopped { reports, deaths } = processes.stop();
+    for late in deaths {
+        death = death.or(losses.take(late));
+    }
     let died = match (death, &client) {
         (Some(death), _) => Some(death.to_string()),
         (None, Err(error)) => Some(error.to_string()),

@@ -171,13 +171,15 @@ impl Up {
         None
     }
 
-    /// Stops all processes.
-    pub fn stop(self) {
-        self.processes.stop();
+    /// Stops all processes; returns one that did not end in order, if the network could not have
+    /// gone on without it.
+    pub fn stop(mut self) -> Option<Death> {
+        let deaths = self.processes.stop().deaths;
         drop(self.network);
         if self.listener.join().is_err() {
             tracing::error!("the launcher's node panicked");
         }
+        deaths.into_iter().find_map(|death| self.losses.take(death))
     }
 }
 

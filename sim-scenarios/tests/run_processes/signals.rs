@@ -85,6 +85,21 @@ fn ctrl_c_while_the_network_starts() {
 }
 
 #[test]
+fn a_stuck_process_is_killed_and_reported() {
+    let lab = Lab::new(TRANSFERS);
+    let run = lab.start_run("out", ENDLESS);
+    run.under_way();
+    kill("STOP", run.node("shard-1"));
+    kill("INT", run.id());
+    let run = run.finish();
+    run.ended(3);
+    run.has_all_files();
+    run.invariants_held();
+    assert_eq!(run.summary()["verdict"], "network_down");
+    assert!(run.err.contains("shard:1 died (did not end within 10s"), "{}", run.err);
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait_for_a_stuck_process() {
     let lab = Lab::new(TRANSFERS);
     let run = lab.start_run("out", ENDLESS);
