@@ -21,7 +21,7 @@ macro_rules! examples {
     };
 }
 
-examples!("quickstart", "transfers", "erc20", "trace", "mainnet-blocks", "throughput");
+examples!("quickstart", "transfers", "erc20", "trace", "mainnet-blocks", "throughput", "faults");
 
 const TEMPLATE: &str = include_str!("template.toml");
 
