@@ -1,13 +1,36 @@
 //! How fast the simulated world is on this machine: events per second of real time.
 //!
-//! `cargo run --release -p simulation --example throughput -- [shards] [validators] [transfers]`
+//! `cargo run --release -p simulation --example throughput -- [shards] [validators] [transfers] [checkers]`
+//! (checkers: 1 or 0)
 
 #![allow(clippy::disallowed_methods, reason = "it measures real time")]
 
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
-use cross_shard_msg::{Duration, Gate, NodeId, Timestamp};
-use simulation::{CostProfile, Honest, Link, Links, Monitor, Network, NetworkSpec, Spender, World};
+use cross_shard_msg::{Block, Duration, Gate, NodeId, ShardId, Timestamp};
+use simulation::{
+    Checker, CostProfile, Honest, Link, Links, Monitor, Network, NetworkSpec, Spender, World,
+};
+
+/// Counts what was executed.
+#[derive(Clone, Default)]
+struct Executed(Rc<Cell<(u64, u64)>>);
+
+impl Checker for Executed {
+    fn name(&self) -> &'static str {
+        "executed"
+    }
+
+    fn on_block(&mut self, _: ShardId, block: &Arc<Block>) -> Result<(), String> {
+        let (transactions, legs) = self.0.get();
+        let own = block.body.transactions.len() as u64;
+        self.0.set((transactions + own, legs + block.legs.len() as u64));
+        Ok(())
+    }
+}
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse().unwrap());
@@ -32,6 +55,8 @@ fn main() {
         let residents = network.residents();
         monitor.add(Honest::new(network.settings(), partitioning::Base::Hash, residents, []));
     }
+    let executed = Executed::default();
+    monitor.add(executed.clone());
     network.add_all(&mut world, &monitor, &[]);
     // Half a minute of load, then everything settles.
     let every = Duration::from_millis(100);
@@ -42,6 +67,8 @@ fn main() {
     monitor.finish();
     let statistics = world.statistics();
     println!("{statistics:?}");
+    let (transactions, legs) = executed.0.get();
+    println!("{transactions} transactions, {legs} legs");
     println!("violation: {:?}", monitor.violation());
     println!("virtual {}, real {took:?}, digest {}", world.now(), world.digest());
     println!("{:.0} events/s", statistics.events as f64 / took.as_secs_f64());

@@ -3,6 +3,9 @@
 use alloy_primitives::B256;
 use cross_shard_msg::{Action, Header, Outgoing, Receipt, ShardId, Wei};
 
+/// Wei in a unit of [`Lie::Mint`].
+const ETHER: Wei = Wei::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
+
 /// A lie, told from a height on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
@@ -17,6 +20,12 @@ pub enum Lie {
         value: u64,
         /// Whether `held` is less by that much.
         covered: bool,
+    },
+    /// The same, and the books say that an administrator added the value. Validators take a
+    /// shard's word for that (R-LED-4).
+    Mint {
+        /// Value of the receipt, in units of 10¹⁸ wei.
+        ether: u64,
     },
     /// One batch is never sent.
     Skip,
@@ -43,11 +52,13 @@ impl Lie {
             return;
         };
         let Some(last) = first.receipts.last().cloned() else { return };
-        let (extra, covered): (Receipt, bool) = match self {
-            Self::Forge { value, covered } => {
-                let action = Action::Refund { to: last.account(), value: Wei::from(value) };
-                (Receipt { action, ..last }, covered)
-            }
+        let gift = |value| {
+            let action = Action::Refund { to: last.account(), value };
+            Receipt { action, ..last.clone() }
+        };
+        let (extra, covered) = match self {
+            Self::Forge { value, covered } => (gift(Wei::from(value)), covered),
+            Self::Mint { ether } => (gift(Wei::from(ether).saturating_mul(ETHER)), false),
             Self::Repeat => (last, false),
             _ => return,
         };
@@ -65,13 +76,16 @@ impl Lie {
             Self::Ledger(more) => {
                 header.ledger.held = header.ledger.held.saturating_add(Wei::from(more));
             }
-            Self::Forge { .. } | Self::Repeat => {
+            Self::Forge { .. } | Self::Repeat | Self::Mint { .. } => {
                 let Some(destination) = surplus.destination else { return };
                 for sent in header.sent.iter_mut().filter(|sent| sent.destination == destination) {
                     sent.sequence.0 += surplus.receipts;
                     sent.value = sent.value.saturating_add(surplus.value);
                 }
                 header.ledger.sent = header.ledger.sent.saturating_add(surplus.value);
+                if let Self::Mint { .. } = self {
+                    header.ledger.minted = header.ledger.minted.saturating_add(surplus.value);
+                }
                 if surplus.covered {
                     header.ledger.held = header.ledger.held.saturating_sub(surplus.value);
                 }

@@ -10,12 +10,17 @@ use crate::support::{Conditions, Scene, Tally, at, shard};
 const FROM: u64 = 8;
 const LIAR: u32 = 2;
 
-fn lie(lie: Lie, seed: u64) -> (Scene, Tally) {
+fn scene(lie: Lie, seed: u64) -> Scene {
     let (dishonest, except) = (vec![LIAR], vec![shard(LIAR)]);
     let mut scene = Scene::new(&Conditions { dishonest, except, ..Conditions::new(seed) });
     let config = scene.network.shard_config(ShardId(LIAR));
     let liar = LyingShard::new(config, lie, Height(FROM)).unwrap();
     scene.world.add(shard(LIAR), liar, ());
+    scene
+}
+
+fn lie(lie: Lie, seed: u64) -> (Scene, Tally) {
+    let mut scene = scene(lie, seed);
     let tally = scene.settle(at(20_000));
     for honest in 0..LIAR {
         assert!(tally.covered[&honest] > 150, "{lie:?}: shard {honest} goes on: {tally:?}");
@@ -51,6 +56,16 @@ fn a_forged_receipt_that_nobody_paid_for_is_left_out() {
 #[test]
 fn a_forged_receipt_that_the_shard_pays_for_is_its_own_loss() {
     contained(Lie::Forge { value: 1_000_000, covered: true });
+}
+
+#[test]
+fn value_that_a_shard_says_an_administrator_added_is_noticed() {
+    // Validators cannot check it: the checker outside of the nodes does.
+    let mut scene = scene(Lie::Mint { ether: 1_000 }, 1);
+    let monitor = scene.monitor.clone();
+    assert!(scene.world.run(at(20_000), || monitor.broken()));
+    let violation = scene.monitor.violation().unwrap();
+    assert!(violation.detail.contains("came out of the dishonest shard:2"), "{violation:?}");
 }
 
 #[test]
