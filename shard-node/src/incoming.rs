@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cross_shard_msg::{
-    CheckpointNumber, DropReason, Duration, Gate, Header, Height, Incoming, NetworkId,
+    CheckpointNumber, DropReason, Duration, Gas, Gate, Header, Height, Incoming, NetworkId,
     ReceiptBatch, Sequence, Settings, ShardId, ShardKeys, SignedHeader, Timestamp, Watermark, Wei,
 };
 
@@ -27,6 +27,7 @@ pub(crate) struct IncomingQueues {
     network: NetworkId,
     gate: Gate,
     keys: Vec<ShardKeys>,
+    gas_limit: Gas,
     waiting_bound: usize,
     pull_every: Duration,
     sources: Vec<Source>,
@@ -75,6 +76,7 @@ impl IncomingQueues {
             network: settings.network,
             gate: settings.gate,
             keys: settings.shards.clone(),
+            gas_limit: settings.gas_limit,
             waiting_bound: settings.bounds.waiting_batches.max(1) as usize,
             pull_every: settings.checkpoint_every,
             sources: settings
@@ -332,6 +334,10 @@ impl IncomingQueues {
             return Err(DropReason::Invalid);
         }
         let receipts = &batch.outgoing.receipts;
+        // It would never fit into a block, and everything would wait behind it (R-BLK-3).
+        if receipts.iter().any(|receipt| receipt.gas() > self.gas_limit) {
+            return Err(DropReason::Invalid);
+        }
         arrival.bytes = receipts.iter().map(|receipt| encoded_bytes(receipt) as u64).sum();
         if !batch.is_proven() {
             return Err(DropReason::Proof);

@@ -38,7 +38,7 @@ pub struct Mempool {
     /// Turns that come again in the next block.
     held: Vec<(u64, u32)>,
     /// When which arrival came, oldest first.
-    arrivals: VecDeque<(Timestamp, u64, u32)>,
+    arrivals: VecDeque<Arrival>,
     next_arrival: u64,
     len: usize,
 }
@@ -61,6 +61,15 @@ struct Entry {
     arrival: u64,
     fee_cap: u128,
     tip_cap: u128,
+}
+
+/// Where a transaction went that came at a time.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    at: Timestamp,
+    arrival: u64,
+    sender: u32,
+    nonce: u64,
 }
 
 /// A transaction whose turn it is. It must be given back to the pool by exactly one of
@@ -154,7 +163,7 @@ impl Mempool {
         let arrival = self.next_arrival;
         self.next_arrival += 1;
         self.len += 1;
-        self.arrivals.push_back((now, arrival, sender));
+        self.arrivals.push_back(Arrival { at: now, arrival, sender, nonce });
         let slot = &mut self.senders[sender as usize];
         slot.next = next;
         slot.queue.insert(position, Entry { transaction, nonce, arrival, fee_cap, tip_cap });
@@ -220,12 +229,13 @@ impl Mempool {
     /// Removes what has waited for too long, and returns it.
     pub fn expire(&mut self, now: Timestamp) -> Vec<TransactionKey> {
         let mut expired = Vec::new();
-        while let Some(&(since, arrival, sender)) = self.arrivals.front() {
-            let position = self.position(arrival, sender);
-            if position.is_some() && now.since(since) <= self.bounds.time {
+        while let Some(&oldest) = self.arrivals.front() {
+            let position = self.position(&oldest);
+            if position.is_some() && now.since(oldest.at) <= self.bounds.time {
                 break;
             }
             self.arrivals.pop_front();
+            let Arrival { arrival, sender, .. } = oldest;
             if let Some(position) = position {
                 let slot = &mut self.senders[sender as usize];
                 if let Some(entry) = slot.queue.remove(position) {
@@ -294,9 +304,12 @@ impl Mempool {
         }
     }
 
-    /// Where the transaction that came as `arrival` is in its sender's queue, if it still waits.
-    fn position(&self, arrival: u64, sender: u32) -> Option<usize> {
-        self.senders[sender as usize].queue.iter().position(|entry| entry.arrival == arrival)
+    /// Where a transaction that came is in its sender's queue, if it still waits. The slot may be
+    /// another sender's by now, but an arrival is never another one's.
+    fn position(&self, came: &Arrival) -> Option<usize> {
+        let queue = &self.senders[came.sender as usize].queue;
+        let found = queue.binary_search_by_key(&came.nonce, |entry| entry.nonce).ok();
+        found.filter(|position| queue[*position].arrival == came.arrival)
     }
 }
 

@@ -181,32 +181,35 @@ fn the_header_that_is_crosslinked_counts() {
     assert!(all_settled(&world, &keys), "the real one came again");
 }
 
-/// Rule R-RCPT-10: under gate `certified` nobody but the destination has looked at the header yet.
+/// Rule R-RCPT-10: what is in a batch is its source's word alone. Neither may stop the destination.
 #[test]
-fn value_that_no_supply_has_is_dropped() {
-    let mut world = World::new(Options::new(2, Gate::Certified));
-    world.filter = Box::new(|_, _, message| u32::from(!matches!(message, Message::Batch(_))));
-    transfers(&mut world, 0, 1);
-    world.millis(150);
-    let mut forged = (*world.batches()[0]).clone();
-    let to = user(2, 1, 0);
-    forged.outgoing.receipts[0].action = Action::Refund { to, value: U256::MAX };
-    let (root, proofs) = prove_outgoing(std::slice::from_ref(&forged.outgoing));
-    forged.proof = proofs[0].clone();
-    let mut header: Header = (*forged.header).clone();
-    header.outgoing_receipts_root = root;
-    header.sent[0].value = U256::MAX;
-    let header = SealedHeader::seal(header);
-    let digest = signing_digest(&world.settings.network, &header.hash());
-    let certificate = Certificate::single(&shard_key(0), &digest);
-    forged.header = SignedHeader { header, certificate };
-    assert!(forged.is_proven());
-    let message = Message::Batch(Arc::new(forged));
-    world.handle(1, Input::Message { from: NodeId::Shard(ShardId(0)), message });
-    assert_eq!(world.dropped(1, DropReason::Invalid), 1);
-    world.filter = Box::new(|_, _, _| 1);
-    world.millis(2_500);
-    assert_eq!(world.balance(1, to), U256::from(ETHER + 5), "the real one came");
+fn value_and_gas_beyond_all_bounds_are_dropped() {
+    for (value, gas) in [(U256::MAX, Gas(0)), (U256::ZERO, Gas(30_000_001))] {
+        let mut world = World::new(Options::new(2, Gate::Certified));
+        world.filter = Box::new(|_, _, message| u32::from(!matches!(message, Message::Batch(_))));
+        transfers(&mut world, 0, 1);
+        world.millis(150);
+        let mut forged = (*world.batches()[0]).clone();
+        let Action::Call(call) = &mut forged.outgoing.receipts[0].action else { panic!() };
+        (call.value, call.gas, call.gas_price) = (value, gas, U256::ZERO);
+        let (root, proofs) = prove_outgoing(std::slice::from_ref(&forged.outgoing));
+        forged.proof = proofs[0].clone();
+        let mut header: Header = (*forged.header).clone();
+        header.outgoing_receipts_root = root;
+        header.sent[0].value = value;
+        let header = SealedHeader::seal(header);
+        let digest = signing_digest(&world.settings.network, &header.hash());
+        let certificate = Certificate::single(&shard_key(0), &digest);
+        forged.header = SignedHeader { header, certificate };
+        assert!(forged.is_proven());
+        let message = Message::Batch(Arc::new(forged));
+        world.handle(1, Input::Message { from: NodeId::Shard(ShardId(0)), message });
+        assert_eq!(world.dropped(1, DropReason::Invalid), 1);
+        world.filter = Box::new(|_, _, _| 1);
+        world.millis(2_500);
+        let balance = world.balance(1, user(2, 1, 0));
+        assert_eq!(balance, U256::from(ETHER + 5), "the real one came");
+    }
 }
 
 #[test]

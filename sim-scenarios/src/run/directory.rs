@@ -16,7 +16,7 @@ const MOST_ALIKE: u32 = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// It cannot be made or written.
-    #[error("{path}: {source}")]
+    #[error("cannot make the run's directory {path}: {source}; name another one with --out")]
     Io {
         /// Which.
         path: PathBuf,
