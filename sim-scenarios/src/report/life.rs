@@ -75,10 +75,14 @@ pub struct Step {
 pub fn life(directory: &Path, asked: &str) -> Result<Life, LifeError> {
     let wanted = asked.trim().to_lowercase();
     let wanted = wanted.strip_prefix("0x").unwrap_or(&wanted).to_owned();
+    // Traces name a transaction by its key as a number: the first eight bytes of its hash.
+    let key = asked.trim().parse::<u64>().ok().map(|key| format!("{key:016x}"));
     let mut found: Vec<Row> = Vec::new();
     let mut count = 0;
     each(directory, "transactions.csv", |row| {
-        if row.text("hash").trim_start_matches("0x").starts_with(&wanted) {
+        let hash = row.text("hash").trim_start_matches("0x");
+        let meant = |beginning: &str| hash.starts_with(beginning);
+        if meant(&wanted) || key.as_deref().is_some_and(meant) {
             count += 1;
             if found.len() < MOST_LISTED {
                 found.push(row);
@@ -290,4 +294,80 @@ fn each(directory: &Path, name: &str, mut take: impl FnMut(Row)) -> Result<(), L
         take(Row { columns: std::rc::Rc::clone(&columns), fields });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRANSACTIONS: &str = "\
+network,index,hash,kind,phase,source,outcome,refusal,failure,class,scheduled_ns,submitted_ns,\
+admitted_ns,refused_ns,finalized_ns
+0,0,0xaa00000000000001ff,transfer,steady,0,settled,,,cross,1000000,2000000,3000000,,90000000
+0,1,0xaa00000000000002ff,transfer,steady,1,refused,nonce,,,5000000,6000000,,7000000,
+";
+    const LEGS: &str = "\
+network,transaction,leg,kind,shard,height,source,source_height,status,released_ns,arrived_ns,\
+accepted_ns,started_ns,executed_ns
+0,0,0,transaction,0,4,,,succeeded,,,,10000000,11000000
+0,0,1,call,1,5,0,4,revert,12000000,20000000,20000000,30000000,31000000
+";
+    const BLOCKS: &str = "\
+network,shard,height,checkpoint,executed_ns
+0,0,4,2,11000000
+0,1,5,3,31000000
+";
+
+    fn run() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let tables =
+            [("transactions.csv", TRANSACTIONS), ("legs.csv", LEGS), ("blocks.csv", BLOCKS)];
+        for (name, text) in tables {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        directory
+    }
+
+    #[test]
+    fn a_life_is_drawn_step_by_step() {
+        let run = run();
+        let life = life(run.path(), "0xaa00000000000001").unwrap();
+        assert_eq!(life.summary, "settled, cross, 2 legs, transfer of phase steady");
+        let steps: Vec<String> = life
+            .steps
+            .iter()
+            .map(|step| format!("{}|{}|{}|{}", step.place, step.what, step.start, step.end))
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                "client|to be sent|1000000|2000000",
+                "client to shard:0|admission|2000000|3000000",
+                "shard:0|mempool|3000000|10000000",
+                "shard:0|block 4|10000000|11000000",
+                "shard:0|release|11000000|12000000",
+                "shard:0 to 1|call|12000000|20000000",
+                "shard:1|gate|20000000|20000000",
+                "shard:1|queue|20000000|30000000",
+                "shard:1|block 5: revert|30000000|31000000",
+                "checkpoint 3|finality|31000000|90000000",
+            ]
+        );
+        for width in [80, 200] {
+            let drawn = life.drawn(width);
+            assert!(drawn.lines().skip(1).all(|line| line.chars().count() <= width), "{drawn}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_transaction_is_meant() {
+        let run = run();
+        let refused = life(run.path(), &0xaa00_0000_0000_0002_u64.to_string()).unwrap();
+        assert_eq!(refused.hash, "0xaa00000000000002ff");
+        assert_eq!(refused.steps.last().unwrap().what, "refused");
+        assert!(matches!(life(run.path(), "AA"), Err(LifeError::Ambiguous { count: 2, .. })));
+        assert!(matches!(life(run.path(), "0xbb"), Err(LifeError::Unknown { .. })));
+        let nowhere = run.path().join("nowhere");
+        assert!(matches!(life(&nowhere, "aa"), Err(LifeError::Unreadable { .. })));
+    }
 }
