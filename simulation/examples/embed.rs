@@ -2,8 +2,7 @@
 //!
 //! `cargo run --release -p simulation --example embed`
 //!
-//! The strategy is where accounts live and who pays whom: here every payment goes to the shard next
-//! to the payer's. The fault cuts one shard off from the others. The checker asserts something that
+//! The strategy is who pays and when: a machine in the client's place. The fault cuts one shard off from the others. The checker asserts something that
 //! no invariant says: that no block of a shard has more than a hundred legs.
 
 use std::convert::Infallible;
@@ -20,16 +19,15 @@ use simulation::{
 
 const SHARDS: u32 = 4;
 
-/// A client with a strategy: it picks, out of the network's transfers, those that cross over to the
-/// next shard.
-struct Neighbours {
+/// A client with a strategy: one payment per shard at a time, steadily.
+struct Payer {
     network: Network,
     tick: u64,
 }
 
-impl Neighbours {
-    /// One transfer per shard and tick. Senders take turns over the shards; a sender's nonces must
-    /// have no gap, so each tick uses every sender of one row.
+impl Payer {
+    /// One transfer per shard and tick. The network's transfers let senders take turns over the
+    /// shards, and each sender's nonces have no gap.
     fn pay(&mut self, effects: &mut Effects<Self>) {
         let row = self.tick * u64::from(SHARDS);
         for number in row..row + u64::from(SHARDS) {
@@ -40,7 +38,7 @@ impl Neighbours {
     }
 }
 
-impl Machine for Neighbours {
+impl Machine for Payer {
     type Timer = ();
     type Record = Infallible;
     type Job = Infallible;
@@ -96,7 +94,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     monitor.add(Honest::new(network.settings(), Base::Hash, network.residents(), []));
     monitor.add(SmallBlocks);
     network.add_all(&mut world, &monitor, &[]);
-    world.add(NodeId::Client, Neighbours { network: network.clone(), tick: 0 }, ());
+    world.add(NodeId::Client, Payer { network: network.clone(), tick: 0 }, ());
 
     let cut_off = LinkSet::between(
         [NodeId::Shard(ShardId(0))],

@@ -2,7 +2,10 @@
 //! time, in an order that depends on the scenario and the seed alone.
 //!
 //! [`World`] is the second driver of [`cross_shard_msg::Machine`]; the first one is in the
-//! `runtime` crate. [`checkers`] hold the invariants; they look at records and serve both worlds.
+//! `runtime` crate. It breaks what a [`FaultPlan`] says, and shows every event to whom
+//! [`World::trace`] names. [`checkers`] hold the invariants over the records of a run of either
+//! world; [`online`] has them as a world runs, behind a [`Monitor`]. [`byzantine`] has nodes that
+//! break the rules. `examples/embed.rs` puts all of it together.
 
 pub mod byzantine;
 pub mod checkers;

@@ -11,10 +11,10 @@ use serde::{Serialize, Serializer};
 
 use super::SCHEMA_VERSION;
 use super::number::{milliseconds, rounded};
+use crate::metrics::graph;
 use crate::metrics::results::{Counts, PhaseResults, Spread, failure_name};
 use crate::metrics::shards::{self, CROSS_SHARD_WEIGHT, ShardRow};
 use crate::metrics::stages::Part;
-use crate::metrics::graph;
 use crate::metrics::verdict::{Quantity, ThresholdResult};
 use crate::metrics::{Distribution, Measured, SimulationFacts, Verdict};
 use crate::scenario::{FaultBand, Statistic};
