@@ -6,6 +6,7 @@
 //! this coordinator proposes nothing of the shard from that height on until the committee, some
 //! member of which may have seen one of them only, has decided for one.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,6 +17,10 @@ use crate::cut::{MAX_HEADER_BYTES, encoded_bytes};
 use crate::rules::check_certificate;
 use crate::state::CheckpointState;
 
+/// Most encoded bytes of one shard's headers above its tip. A healthy shard's are a few hundred bytes
+/// for each shard that it deals with, so this is room for thousands; a shard whose headers are huge
+/// delays only itself.
+pub const MAX_PENDING_BYTES: usize = 64 << 20;
 /// Most equivocations of which both headers are kept; more are only counted.
 pub const MAX_EQUIVOCATIONS: usize = 64;
 
@@ -44,6 +49,8 @@ struct Pending {
     tip_hash: B256,
     tip_header: Option<SignedHeader>,
     headers: BTreeMap<Height, SignedHeader>,
+    /// Encoded bytes of `headers`.
+    bytes: usize,
     /// Heights from the tip on of which two headers are known.
     conflicts: BTreeSet<Height>,
     /// Highest height that the shard itself spoke of.
@@ -61,6 +68,7 @@ impl HeaderPool {
                 tip_hash: previous.map_or(B256::ZERO, |previous| previous.hash),
                 tip_header: None,
                 headers: BTreeMap::new(),
+                bytes: 0,
                 conflicts: BTreeSet::new(),
                 claimed: Height::ZERO,
             }
@@ -89,8 +97,14 @@ impl HeaderPool {
         if signed.height > Height(pending.tip.0.saturating_add(bound)) {
             return Err(DropReason::TooFarAhead);
         }
-        if encoded_bytes(&signed) > MAX_HEADER_BYTES {
+        let bytes = encoded_bytes(&signed);
+        if bytes > MAX_HEADER_BYTES {
             return Err(DropReason::TooMany);
+        }
+        // The next one always fits: without it the shard would never move again.
+        let is_next = signed.height == pending.tip.next();
+        if pending.bytes.saturating_add(bytes) > MAX_PENDING_BYTES && !is_next {
+            return Err(DropReason::QueueFull);
         }
         let known = match pending.headers.get(&signed.height) {
             Some(known) => Some(known),
@@ -110,6 +124,7 @@ impl HeaderPool {
             return Err(DropReason::Signature);
         }
         let Some(first) = known.cloned() else {
+            pending.bytes = pending.bytes.saturating_add(bytes);
             pending.headers.insert(signed.height, signed);
             return Ok(());
         };
@@ -127,7 +142,13 @@ impl HeaderPool {
             if !heights.contains(&signed.height) {
                 continue;
             }
-            let first = pending.headers.entry(signed.height).or_insert_with(|| signed.clone());
+            let first = match pending.headers.entry(signed.height) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    pending.bytes = pending.bytes.saturating_add(encoded_bytes(signed));
+                    free.insert(signed.clone())
+                }
+            };
             if first.hash() != signed.hash() && !pending.conflicts.contains(&signed.height) {
                 let first = first.clone();
                 self.convict(first, signed.clone());
@@ -171,6 +192,7 @@ impl HeaderPool {
             pending.conflicts = pending.conflicts.split_off(&previous.height);
             pending.headers = pending.headers.split_off(&previous.height.next());
             pending.forget_fork();
+            pending.bytes = pending.headers.values().map(encoded_bytes).sum();
         }
     }
 

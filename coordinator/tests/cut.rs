@@ -5,9 +5,10 @@ mod support;
 use alloy_primitives::{Address, B256};
 use consensus::Value as _;
 use coordinator::cut::{
-    Dependency, MAX_PROPOSAL_BYTES, MAX_PROPOSAL_HEADERS, cost, encoded_bytes, largest, lower,
+    Dependency, MAX_HEADER_BYTES, MAX_PROPOSAL_BYTES, MAX_PROPOSAL_HEADERS, cost, encoded_bytes,
+    largest, lower,
 };
-use coordinator::headers::HeaderPool;
+use coordinator::headers::{HeaderPool, MAX_PENDING_BYTES};
 use coordinator::proposal::{build, validate};
 use coordinator::{CheckpointState, Rule};
 use cross_shard_msg::codec::{self, MAX_MESSAGE_BYTES};
@@ -196,6 +197,22 @@ fn a_pool_drops_what_it_can_not_use() {
     assert_eq!(pool.missing(ShardId(0), Height(9)), Some((Height(4), Height(4))));
     let wrong = shards.sign(Header { parent: B256::ZERO, ..(*shards.chains[1][0].header).clone() });
     assert_eq!(take(&mut pool, &wrong), Err(DropReason::Disconnected));
+}
+
+#[test]
+fn a_pool_is_bounded_in_bytes_and_takes_the_next_header_all_the_same() {
+    let mut shards = Shards::new(&settings(2, 1));
+    // Nearly the largest header that is taken at all.
+    let places = vec![Address::repeat_byte(1); MAX_HEADER_BYTES / 28 - 64];
+    let plan = Plan { places, ..Plan::default() };
+    let room = MAX_PENDING_BYTES / MAX_HEADER_BYTES;
+    let chain: Vec<_> = (0..room + 3).map(|_| shards.block(0, &plan)).collect();
+    let genesis = CheckpointState::genesis(&shards.settings);
+    let mut pool = HeaderPool::new(shards.settings.clone(), &genesis);
+    let taken: Vec<_> = chain[1..].iter().map(|signed| take(&mut pool, signed)).collect();
+    assert!(taken[..room].iter().all(Result::is_ok));
+    assert_eq!(taken.last(), Some(&Err(DropReason::QueueFull)));
+    assert_eq!(take(&mut pool, &chain[0]), Ok(()));
 }
 
 #[test]
