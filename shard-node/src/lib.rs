@@ -29,9 +29,11 @@ mod record;
 mod recover;
 mod snapshot;
 mod source;
+mod timer;
 
 pub use config::{ConfigError, Environment, Prescribed, ShardConfig, genesis_of, held};
-pub use node::{Job, ShardNode, Timer};
+pub use node::ShardNode;
 pub use record::{Admin, BlockExecution, ShardRecord};
 pub use recover::RecoverError;
 pub use snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_EVERY, Snapshot};
+pub use timer::{Job, Timer};

@@ -29,6 +29,7 @@ use crate::prescribed::PrescribedList;
 use crate::record::{Admin, BlockExecution, ShardRecord};
 use crate::recover::NewLife;
 use crate::snapshot::SNAPSHOT_EVERY;
+use crate::timer::{Job, Timer};
 
 /// Blocks that may wait to be durable. There the shard waits for its disk.
 const MAX_UNDURABLE: usize = 64;
@@ -79,21 +80,6 @@ pub(crate) enum Pool {
     /// Those of a prescribed block.
     Prescribed(PrescribedList),
 }
-
-/// What a shard wakes up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    /// The next block is due.
-    Block,
-    /// Answers to submissions have waited long enough.
-    FlushAdmissions,
-    /// Look for batches that nobody received, and for gaps.
-    Resend,
-}
-
-/// A shard has no long computations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {}
 
 type ShardEffects = Effects<ShardNode>;
 
