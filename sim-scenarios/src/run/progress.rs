@@ -47,17 +47,16 @@ impl Progress {
             Stage::Run => (&told.run, "running"),
         };
         let elapsed = told.origin.map_or(0, |origin| now.since(origin).as_millis() / 1_000);
+        // Fits into 100 columns up to a million transactions.
         self.0.set_message(format!(
-            "{what} {elapsed} s of {} s: {} of {} submitted, {} included, {} settled, {} decided, \
-             {} retrying, checkpoint {}",
+            "{what} {elapsed}/{} s  checkpoint {}  sent {}/{}  included {}  settled {}  retrying {}",
             told.load.as_millis() / 1_000,
+            told.checkpoint,
             tally.submitted,
             tally.total,
             tally.included,
             tally.settled,
-            tally.decided,
             told.retrying,
-            told.checkpoint,
         ));
     }
 
