@@ -28,14 +28,21 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 fn accepted(arguments: &Arguments, scenario: &Scenario) -> Exit {
+    let warning = scenario.byzantine_warning();
     if arguments.json {
+        let warnings: Vec<String> = warning.into_iter().collect();
         return match toml::from_str::<toml::Table>(&scenario.to_string()) {
-            Ok(table) => print_json(&json!({ "valid": true, "scenario": table })),
+            Ok(table) => print_json(&json!({
+                "valid": true, "warnings": warnings, "scenario": table,
+            })),
             Err(error) => {
                 complain(&format!("the printed scenario cannot be read: {error}"));
                 Exit::Internal
             }
         };
+    }
+    if let Some(warning) = warning {
+        complain(&format!("warning: {}: {warning}", arguments.scenario.file.display()));
     }
     if arguments.print {
         return print(&scenario.to_string());

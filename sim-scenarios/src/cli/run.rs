@@ -8,6 +8,7 @@ use crate::metrics::{RunData, measure};
 use crate::report;
 use crate::run::execute::{ExecuteError, execute};
 use crate::run::{Interrupt, Progress, directory};
+use crate::scenario::refuse_byzantine;
 
 /// Run a scenario on real processes and report what was measured
 #[derive(Debug, clap::Args)]
@@ -47,6 +48,10 @@ pub fn run(arguments: &Arguments) -> Exit {
             fault.kind.target(),
             asked.file.display()
         ));
+        return Exit::BadInput;
+    }
+    if let Err(rejected) = refuse_byzantine(&asked.file) {
+        complain(&rejected.render(colour()));
         return Exit::BadInput;
     }
     let directory = match directory::make(arguments.out.as_deref(), &scenario.name) {

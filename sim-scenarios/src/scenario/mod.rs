@@ -3,6 +3,7 @@
 //! The types here are resolved: complete, within bounds, consistent. docs/scenarios.md describes
 //! every field of the file.
 
+mod byzantine;
 mod examples;
 mod fault;
 mod files;
@@ -15,6 +16,7 @@ mod threshold;
 mod types;
 mod unit;
 
+pub use byzantine::{Behaviour, Byzantine};
 pub use cross_shard_msg::Gate;
 pub use cross_shard_msg::settings::Bounds;
 pub use examples::{EXAMPLES, Example, template};
@@ -23,7 +25,7 @@ pub use files::{DATA_VARIABLE, Places};
 pub use load::*;
 pub use network::*;
 pub use parse::is_identifier;
-pub use parse::{MAX_FILE_BYTES, load, parse};
+pub use parse::{MAX_FILE_BYTES, load, parse, refuse_byzantine};
 pub use problem::{Located, Rejected};
 pub use threshold::*;
 pub use types::*;

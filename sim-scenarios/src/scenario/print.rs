@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use cross_shard_msg::Gate;
 
+use super::byzantine::Byzantine;
 use super::fault::{Damage, Fault, FaultKind, FaultTarget};
 use super::load::{Argument, Arrivals, Blocks, CallLoad, CallTemplate, Contract, Load};
 use super::network::{AllocationRule, BlockPhase, LinkOverride, Network, Signatures};
@@ -41,6 +42,9 @@ impl Scenario {
         page.text("tip", &print_wei(self.client.tip));
         for each in &self.phases {
             phase(&mut page, each);
+        }
+        for each in &self.byzantine {
+            byzantine(&mut page, each);
         }
         if !self.thresholds.is_empty() {
             page.header("[thresholds]");
@@ -207,6 +211,15 @@ fn link_damage(page: &mut Page, damage: Damage) {
         Damage::Bandwidth { bits_per_second } => {
             page.text("bandwidth", &Bandwidth::BitsPerSecond(bits_per_second).to_string());
         }
+    }
+}
+
+fn byzantine(page: &mut Page, one: &Byzantine) {
+    page.header("[[byzantine]]");
+    page.text("target", &one.target.to_string());
+    page.text("behaviour", one.behaviour.name());
+    if one.behaviour.begins(one.target) {
+        page.text("from", &print_duration(one.from));
     }
 }
 

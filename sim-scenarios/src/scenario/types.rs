@@ -3,6 +3,7 @@
 
 use cross_shard_msg::{Duration, Wei};
 
+use super::byzantine::Byzantine;
 use super::fault::Fault;
 use super::load::Load;
 use super::network::Network;
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub client: ClientSettings,
     /// What is sent, one phase after the other. At least one, names unique.
     pub phases: Vec<Phase>,
+    /// Nodes that break the rules, each at most once, in the order of the file.
+    pub byzantine: Vec<Byzantine>,
     /// What must hold of the results, in the order of the file.
     pub thresholds: Vec<Threshold>,
 }

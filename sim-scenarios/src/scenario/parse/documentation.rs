@@ -56,10 +56,11 @@ fn every_key_is_described() {
     assert!(known.contains("phase.load.mix.weight"), "{known:?}");
     assert!(known.contains("phase.load.blocks"), "{known:?}");
     assert!(known.contains("phase.fault.within"), "{known:?}");
+    assert!(known.contains("byzantine.behaviour"), "{known:?}");
     let tables =
         ["network", "network.bounds", "network.links", "network.links.override", "accounts"];
     let tables =
-        tables.into_iter().chain(["client", "phase", "phase.load", "phase.fault", "thresholds"]);
+        tables.into_iter().chain(["client", "phase", "phase.load", "phase.fault", "byzantine", "thresholds"]);
     let tables: Vec<&str> = tables.collect();
     for path in known {
         let key = path.rsplit('.').next().unwrap();

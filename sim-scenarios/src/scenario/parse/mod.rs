@@ -1,9 +1,10 @@
 //! From text to a resolved scenario: TOML with places, then `--set`, then section by section.
 //!
 //! A section's own checks stand with its reading; a check over two sections stands with the one
-//! that is read later. The order is: top, network, accounts and client, phases, thresholds.
+//! that is read later. The order is: top, network, accounts and client, phases, Byzantine nodes, thresholds.
 
 mod accounts;
+mod byzantine;
 mod calls;
 mod faults;
 mod kind;
@@ -36,6 +37,31 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario, Rejected> {
     let text = read_file(path)?;
     parse(&path.display().to_string(), &text, overrides, &Places::of(path))
+}
+
+/// Refuses a scenario with Byzantine nodes, which a network of processes does not have.
+///
+/// # Errors
+/// With the place of the first one.
+pub fn refuse_byzantine(path: &Path) -> Result<(), Rejected> {
+    let name = path.display().to_string();
+    let text = read_file(path)?;
+    // Who calls has parsed the file, so that it is TOML.
+    let Ok(table) = DeTable::parse(&text) else { return Ok(()) };
+    let root = tree::table(0, table.get_ref());
+    let Some(byzantine) = root.entries.get("byzantine") else { return Ok(()) };
+    let first = match &byzantine.node.value {
+        tree::Value::Array(elements) => elements.first(),
+        _ => None,
+    };
+    let Some(first) = first else { return Ok(()) };
+    let problem = Problem {
+        title: "`byzantine[0]` is only in `simulate`".to_owned(),
+        at: Some(first.at.clone()),
+        label: "a network of processes has no Byzantine nodes".to_owned(),
+        help: Some(format!("try: shardlab simulate {name}")),
+    };
+    Err(Rejected::new(vec![Source { name, text: text.clone() }], vec![problem]))
 }
 
 /// Reads a scenario from its text. `name` is what messages call it.
@@ -97,6 +123,7 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
     let client = accounts::read_client(notes, &top, &network);
     let known = phases::Known { network: &network, accounts: &accounts, client: &client };
     let phases = phases::read(notes, &top, &known, places);
+    let byzantine = byzantine::read(notes, &top, &network, phases.phases.as_deref());
     let thresholds = thresholds::read(notes, &top, &phases.names);
     top.finish();
     Some(Scenario {
@@ -106,6 +133,7 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
         accounts: accounts.accounts?,
         client: client.client?,
         phases: phases.phases?,
+        byzantine: byzantine?,
         thresholds: thresholds?,
     })
 }
