@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use cross_shard_msg::{Gas, Receipt, Sequence, ShardId};
+use cross_shard_msg::{Gas, Receipt, Sequence, ShardId, Wei};
 use serde::{Deserialize, Serialize};
 
 /// A receipt that entered state, named by where it came from.
@@ -49,6 +49,13 @@ impl Delayed {
 
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Wei that all of them carry.
+    pub(crate) fn value(&self) -> Wei {
+        self.queue
+            .iter()
+            .fold(Wei::ZERO, |sum, entered| sum.saturating_add(entered.receipt.value()))
     }
 
     /// Gas of all of them.

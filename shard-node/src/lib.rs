@@ -27,6 +27,7 @@ mod outgoing;
 mod prescribed;
 mod record;
 mod recover;
+mod replay;
 mod snapshot;
 mod source;
 mod timer;
@@ -35,5 +36,6 @@ pub use config::{ConfigError, Environment, Prescribed, ShardConfig, genesis_of, 
 pub use node::ShardNode;
 pub use record::{Admin, BlockExecution, ShardRecord};
 pub use recover::RecoverError;
+pub use replay::Replay;
 pub use snapshot::{MAX_SNAPSHOT_BYTES, SNAPSHOT_EVERY, Snapshot};
 pub use timer::{Job, Timer};

@@ -90,6 +90,12 @@ impl OutgoingQueues {
         self.destinations.iter().map(|d| d.buffered() as u64).sum()
     }
 
+    /// Wei in all buffers.
+    pub(crate) fn buffered_value(&self) -> Wei {
+        let waiting = self.destinations.iter().flat_map(|d| d.free.iter().chain(&d.calls));
+        waiting.map(Receipt::value).fold(Wei::ZERO, Wei::saturating_add)
+    }
+
     /// Releases what bounds allow, and of `Call`s at most `allowance(destination)`. Ascending by
     /// destination.
     pub(crate) fn release(&mut self, allowance: impl Fn(ShardId) -> usize) -> Vec<Outgoing> {

@@ -13,6 +13,7 @@ use cross_shard_msg::{
     Audience, Block, BlockNotice, CheckpointNumber, Effects, Header, Height, Message, NodeId,
     Recovered, Sequence, ShardId, Timestamp, Transaction, ValidatorIndex,
 };
+use state::StateDiff;
 
 use crate::block::Opening;
 use crate::config::{ConfigError, ShardConfig};
@@ -152,8 +153,8 @@ impl ShardNode {
         Ok(node)
     }
 
-    /// Executes a recorded block again.
-    fn redo(&mut self, record: ShardRecord) -> Result<(), RecoverError> {
+    /// Executes a recorded block again; returns what it changed.
+    pub(crate) fn redo(&mut self, record: ShardRecord) -> Result<StateDiff, RecoverError> {
         let header = &record.block.header;
         let (height, last) = (header.height, self.headers.height());
         if header.shard != self.config.shard || height != last.next() {
@@ -185,7 +186,7 @@ impl ShardNode {
         if let Some(notice) = notice::of_block(&record.block, Vec::new()) {
             self.life.note(Arc::new(notice));
         }
-        Ok(())
+        Ok(made.execution.diff)
     }
 
     /// What `open` does for a new block, from the record.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256};
 use cross_shard_msg::{Duration, NodeId, Observation, ShardId, Timestamp, TransactionKey};
 use runtime::process::ProcessReport;
-use simulation::checkers::Records;
+use simulation::checkers::{MainnetBlock, Records};
 
 use crate::run::facts::{CpuUse, MachineFacts};
 use crate::scenario::{FaultBand, Scenario};
@@ -55,6 +55,8 @@ pub struct NetworkData {
     pub label: u64,
     /// Every planned transaction, at the position that is its index.
     pub transactions: Vec<TransactionInfo>,
+    /// What mainnet says of the block that it ran.
+    pub mainnet: Option<MainnetBlock>,
     /// What each node observed.
     pub observations: BTreeMap<NodeId, Vec<Observation>>,
     /// Blocks of shards and checkpoints of coordinators.
@@ -138,6 +140,8 @@ pub struct ProcessFacts {
     pub process: Option<u32>,
     /// What it said of itself when it stopped; `None` if it died.
     pub report: Option<ProcessReport>,
+    /// Whether a fault had killed it for good. It had written all that it observed.
+    pub killed: bool,
     /// What it used of the CPU from the first scheduled to the last finalized transaction.
     pub measured: Option<CpuUse>,
     /// What it used of the CPU in all.

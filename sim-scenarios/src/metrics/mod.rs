@@ -9,6 +9,7 @@
 
 pub mod blocks;
 pub mod checkpoints;
+mod circumstances;
 pub mod distribution;
 pub mod graph;
 pub mod input;

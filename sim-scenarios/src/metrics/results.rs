@@ -159,7 +159,7 @@ impl Results {
             died: run.died.clone(),
             incomplete: verdict::incomplete(run, networks),
             thresholds: Vec::new(),
-            invariants: verdict::invariants(run),
+            invariants: verdict::invariants(run, networks),
             total,
             phases,
             by_shard: shards::rows(scenario, networks),

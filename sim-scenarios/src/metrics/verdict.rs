@@ -3,9 +3,10 @@
 use std::fmt;
 
 use cross_shard_msg::Duration;
-use simulation::checkers::{self, Invariant};
+use simulation::checkers::{self, Checked, Invariant};
 
 use super::Distribution;
+use super::circumstances::circumstances;
 use super::input::RunData;
 use super::joined::Joined;
 use super::results::{PhaseResults, Results};
@@ -86,15 +87,35 @@ pub enum Quantity {
 pub struct InvariantResult {
     /// The invariant.
     pub invariant: Invariant,
-    /// Where it broke; empty when it held.
+    /// Where it broke; empty when it did not.
     pub breaches: Vec<String>,
+    /// What was looked at where it held; empty when it was nowhere judged.
+    pub checked: Checked,
+    /// Why it was not judged, of the first network where it was not.
+    pub not_judged: Option<String>,
 }
 
 impl InvariantResult {
-    /// Whether it held.
+    /// Whether it did not break.
     #[must_use]
     pub fn held(&self) -> bool {
         self.breaches.is_empty()
+    }
+
+    /// Whether it neither held nor broke: there was nothing to judge in any network.
+    #[must_use]
+    pub fn not_applicable(&self) -> bool {
+        self.held() && self.checked.0.is_empty()
+    }
+
+    /// The verdict's name in summary.json.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match (self.held(), self.not_applicable()) {
+            (false, _) => "broken",
+            (true, true) => "not_applicable",
+            (true, false) => "held",
+        }
     }
 }
 
@@ -113,20 +134,29 @@ pub(super) fn verdict(run: &RunData, results: &Results) -> Verdict {
 }
 
 /// Looks at the records of every network.
-pub(super) fn invariants(run: &RunData) -> Vec<InvariantResult> {
-    let mut results: Vec<InvariantResult> = Invariant::ALL
-        .into_iter()
-        .map(|invariant| InvariantResult { invariant, breaches: Vec::new() })
-        .collect();
-    for network in &run.networks {
-        for breach in checkers::check(&network.records) {
-            let place = match network.label {
-                0 => String::new(),
-                label => format!("network {label}: "),
-            };
-            let result = results.iter_mut().find(|result| result.invariant == breach.invariant);
-            if let Some(result) = result {
-                result.breaches.push(format!("{place}{}", breach.detail));
+pub(super) fn invariants(run: &RunData, networks: &[Joined<'_>]) -> Vec<InvariantResult> {
+    let empty = |invariant| InvariantResult {
+        invariant,
+        breaches: Vec::new(),
+        checked: Checked::default(),
+        not_judged: None,
+    };
+    let mut results: Vec<InvariantResult> = Invariant::ALL.into_iter().map(empty).collect();
+    for network in networks {
+        let place = match network.data.label {
+            0 => String::new(),
+            label => format!("network {label}: "),
+        };
+        let findings = checkers::examine(&network.data.records, &circumstances(run, network));
+        for (result, finding) in results.iter_mut().zip(findings) {
+            match finding.verdict {
+                checkers::Verdict::Held(checked) => result.checked.add(&checked),
+                checkers::Verdict::Broken(detail) => {
+                    result.breaches.push(format!("{place}{detail}"));
+                }
+                checkers::Verdict::NotApplicable(why) => {
+                    result.not_judged.get_or_insert(format!("{place}{why}"));
+                }
             }
         }
     }
@@ -200,6 +230,7 @@ pub(super) fn incomplete(run: &RunData, networks: &[Joined<'_>]) -> Vec<String> 
         for (node, facts) in &network.processes {
             match facts.report.as_ref().map(|report| report.lost_observations) {
                 Some(0) => {}
+                None if facts.killed => {}
                 Some(lost) => missing.push(format!("{node} could not write {lost} observations")),
                 None => missing.push(format!("{node} did not end in order; its last are lost")),
             }

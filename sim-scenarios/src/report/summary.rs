@@ -15,7 +15,7 @@ use crate::metrics::graph;
 use crate::metrics::results::{Counts, PhaseResults, Spread, failure_name};
 use crate::metrics::shards::{self, CROSS_SHARD_WEIGHT, ShardRow};
 use crate::metrics::stages::Part;
-use crate::metrics::verdict::{Quantity, ThresholdResult};
+use crate::metrics::verdict::{InvariantResult, Quantity, ThresholdResult};
 use crate::metrics::{Distribution, Measured, SimulationFacts, Verdict};
 use crate::scenario::{FaultBand, Statistic};
 
@@ -37,7 +37,7 @@ pub struct Summary {
     #[serde(flatten)]
     total: Measures,
     checkpoints: Checkpoints,
-    invariants: Ordered<&'static str>,
+    invariants: Ordered<InvariantSummary>,
     breaches: Vec<String>,
     thresholds: Vec<ThresholdSummary>,
     phases: Ordered<Measures>,
@@ -60,9 +60,9 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
     for ((_, reason), count) in &results.drops {
         *dropped.entry(reason.name()).or_default() += count;
     }
-    let invariants = results.invariants.iter().map(|result| {
-        (result.invariant.name().to_owned(), if result.held() { "held" } else { "broken" })
-    });
+    let invariants = results.invariants.iter();
+    let invariants =
+        invariants.map(|result| (result.invariant.name().to_owned(), InvariantSummary::of(result)));
     let phases = results.phases.iter();
     Summary {
         schema_version: SCHEMA_VERSION,
@@ -100,6 +100,25 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
         setup: Setup { transactions: results.setup.0, settled: results.setup.1 },
         faults: measured.run.faults.iter().map(FaultSummary::of).collect(),
         warnings: results.warnings.run.clone(),
+    }
+}
+
+/// What came of checking an invariant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct InvariantSummary {
+    verdict: &'static str,
+    checked: Ordered<u64>,
+    not_judged: Option<String>,
+}
+
+impl InvariantSummary {
+    fn of(result: &InvariantResult) -> Self {
+        let counts = result.checked.0.iter();
+        Self {
+            verdict: result.name(),
+            checked: Ordered(counts.map(|(what, count)| ((*what).to_owned(), *count)).collect()),
+            not_judged: result.not_judged.clone(),
+        }
     }
 }
 

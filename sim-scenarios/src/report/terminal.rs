@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use simulation::checkers::Checked;
+
 use super::number::{grouped, plain};
 use super::summary::gate_name;
 use super::tables::{self, MAX_SHARDS_SHOWN, percent};
@@ -117,18 +119,16 @@ impl Report {
     }
 
     fn invariants(&mut self, results: &Results) {
-        let all = results.invariants.iter();
-        let names = |held: bool| {
-            let named = all.clone().filter(|result| result.held() == held);
-            named.map(|result| result.invariant.name()).collect::<Vec<_>>().join(", ")
-        };
-        if results.thresholds.is_empty() {
-            self.blank();
-        }
-        let held = names(true);
-        if !held.is_empty() {
-            let mark = self.mark(true);
-            self.wrapped(&format!("  {mark} "), &format!("invariants held: {held}"));
+        self.blank();
+        for result in &results.invariants {
+            let name = format!("{:<12}", result.invariant.name());
+            if result.not_applicable() {
+                let why = result.not_judged.as_deref().unwrap_or("nothing was recorded");
+                self.wrapped(&format!("  - {name}  "), &format!("not applicable: {why}"));
+            } else if result.held() {
+                let mark = self.mark(true);
+                self.wrapped(&format!("  {mark} {name}  "), &counted(&result.checked));
+            }
         }
         for result in results.invariants.iter().filter(|result| !result.held()) {
             let mark = self.mark(false);
@@ -240,6 +240,11 @@ impl Report {
     /// What the run took, next to what there was.
     fn machine(&mut self, measured: &Measured<'_>) {
         let Some(machine) = &measured.run.machine else { return };
+        if !machine.durations.is_empty() {
+            let spent = machine.durations.iter();
+            let spent = spent.map(|(part, took)| format!("{part} {:.1} s", took.0 as f64 / 1e9));
+            self.wrapped("  ", &format!("time: {}", spent.collect::<Vec<_>>().join(", ")));
+        }
         if measured.run.simulation.is_some() {
             return;
         }
@@ -327,6 +332,13 @@ fn threshold(result: &ThresholdResult) -> String {
         Some(measured) => format!("{}   measured {measured}", result.threshold),
         None => format!("{}   there was nothing to measure", result.threshold),
     }
+}
+
+/// What a checker looked at.
+fn counted(checked: &Checked) -> String {
+    let each = checked.0.iter();
+    let each = each.map(|(what, count)| format!("{} {}", grouped(*count), what.replace('_', " ")));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn reasons<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {

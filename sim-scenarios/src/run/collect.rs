@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use coordinator::CoordinatorRecord;
 use cross_shard_msg::{FinalizedCheckpoint, NodeId, Observation};
@@ -11,6 +12,7 @@ use runtime::records::{RecordError, read_records};
 use shard_node::ShardRecord;
 use simulation::checkers::Records;
 
+use super::reexecute::ShardLogs;
 use crate::launch::{NetworkPlan, NodeFacts};
 
 /// What was left on disk.
@@ -18,6 +20,8 @@ use crate::launch::{NetworkPlan, NodeFacts};
 pub struct Collected {
     /// Blocks and checkpoints.
     pub records: Records,
+    /// What each shard's blocks can be executed again from.
+    pub logs: ShardLogs,
     /// Observations by node.
     pub observations: BTreeMap<NodeId, Vec<Observation>>,
     /// Files that end within an entry, as a killed process leaves them.
@@ -48,8 +52,12 @@ pub fn collect<'a>(
     plan: &NetworkPlan,
     nodes: impl Iterator<Item = &'a NodeFacts>,
 ) -> Result<Collected, CollectError> {
-    let mut collected =
-        Collected { records: empty_records(plan), observations: BTreeMap::new(), torn: Vec::new() };
+    let mut collected = Collected {
+        records: empty_records(plan),
+        logs: ShardLogs::new(),
+        observations: BTreeMap::new(),
+        torn: Vec::new(),
+    };
     for facts in nodes {
         collected.read(facts)?;
     }
@@ -65,6 +73,7 @@ pub fn empty_records(plan: &NetworkPlan) -> Records {
         residents: plan.residents.clone(),
         blocks: BTreeMap::new(),
         checkpoints: BTreeMap::new(),
+        executions: BTreeMap::new(),
     }
 }
 
@@ -75,11 +84,11 @@ impl Collected {
             let torn = match facts.node {
                 NodeId::Shard(shard) => {
                     let read = read_records::<ShardRecord>(&facts.records)?;
-                    let blocks = read
-                        .records
-                        .into_iter()
-                        .map(|record| std::sync::Arc::unwrap_or_clone(record.block));
+                    let blocks = read.records.iter().map(|record| Arc::clone(&record.block));
                     self.records.blocks.insert(shard, blocks.collect());
+                    // Snapshots are for recovery; executing again starts at genesis.
+                    let bare = |record| ShardRecord { before: None, ..record };
+                    self.logs.insert(shard, read.records.into_iter().map(bare).collect());
                     read.torn
                 }
                 NodeId::Coordinator(index) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use cross_shard_msg::Duration;
 
 use super::prepare::{PrepareError, Prepared, prepare};
-use super::processes::{self, NetworkRun, RunError, Stopwatch};
+use super::processes::{self, NetworkRun, RunError, Stopwatch, add_laps};
 use super::{Interrupt, Progress, facts};
 use crate::client::Ended;
 use crate::launch::LaunchError;
@@ -85,14 +85,10 @@ pub fn execute(
 
 fn add(data: &mut RunData, machine: &mut MachineUse, run: NetworkRun) {
     machine.measured = machine.measured + run.measured;
-    for (part, took) in run.durations {
-        match machine.durations.iter_mut().find(|(name, _)| *name == part) {
-            Some((_, sum)) => *sum = *sum + took,
-            None => machine.durations.push((part, took)),
-        }
-    }
+    add_laps(&mut machine.durations, run.durations);
     data.lost.extend(run.lost);
     data.died = run.died;
+    data.faults.extend(run.faults);
     if let Some(Ended::SetupFailed(failure)) = run.ended {
         data.died = Some(format!("the contracts could not be set up: {failure:?}"));
     }

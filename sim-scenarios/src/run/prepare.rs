@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alloy_primitives::{Address, keccak256};
+use alloy_primitives::Address;
 use cross_shard_msg::{NodeId, ShardId, Timestamp};
 use partitioning::{Allocation, Home};
 use shard_node::evm::mainnet_spec;
+use simulation::checkers::MainnetBlock;
 
 use super::{genesis_allocation, open_file};
 use crate::launch::{NetworkPlan, PlanError, Prescription};
 use crate::metrics::{Substitute, TransactionInfo, TransactionKind};
 use crate::scenario::{Load, MainnetBlocksLoad, Scenario};
+use crate::workload::mainnet_blocks::Expected;
 use crate::workload::{
     self, BlockNetwork, MainnetBlocks, SignError, SignedWorkload, Skipped, Stage, Workers,
     Workload, WorkloadError,
@@ -28,6 +30,8 @@ pub struct Job {
     pub workload: SignedWorkload,
     /// The same, for metrics.
     pub transactions: Vec<TransactionInfo>,
+    /// What mainnet says of its block.
+    pub mainnet: Option<MainnetBlock>,
 }
 
 /// Everything that a scenario asks for.
@@ -104,7 +108,7 @@ impl Prepared {
             sends: name.sends,
         }));
         let transactions = describe(scenario, &allocation, &planned, &signed);
-        self.jobs.push(Job { label: 0, plan, workload: signed, transactions });
+        self.jobs.push(Job { label: 0, plan, workload: signed, transactions, mainnet: None });
         Ok(())
     }
 
@@ -169,7 +173,20 @@ pub fn block_job(
         kind: TransactionKind::Mainnet,
         source: source_of(&allocation, sender),
     });
-    Ok(Job { label: number, transactions: transactions.collect(), plan, workload })
+    let expected = &block.expected;
+    let mainnet = MainnetBlock {
+        number,
+        gas_used: expected.gas_used,
+        transactions_root: expected.transactions_root,
+        receipts_root: Expected::checks_receipts_root(number).then_some(expected.receipts_root),
+    };
+    Ok(Job {
+        label: number,
+        transactions: transactions.collect(),
+        plan,
+        workload,
+        mainnet: Some(mainnet),
+    })
 }
 
 fn describe(
@@ -184,7 +201,7 @@ fn describe(
             let sender = signed.sender(index).unwrap_or_default();
             TransactionInfo {
                 key: transaction.key,
-                hash: keccak256(signed.encoded(index)),
+                hash: signed.hash(index),
                 sender,
                 recipient: plan.to,
                 phase: plan.phase,

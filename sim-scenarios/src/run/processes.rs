@@ -1,6 +1,7 @@
 //! One network of real processes, from its start to the last file it leaves.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +13,21 @@ use runtime::clock::RunClock;
 use runtime::drive::{DriveReport, Surroundings, drive};
 use runtime::network::{InboxWaker, Network};
 use runtime::observations::{ObservationLog, read_observations};
-use runtime::process::{Connected, ProcessError, process_report};
+use runtime::process::{Connected, LinkLine, ProcessError, process_report, tell_address};
 use runtime::records::{Durability, RecordError, RecordLog};
 
 use super::Interrupt;
 use super::collect::{CollectError, collect};
 use super::facts::{CpuUse, cpu_use};
 use super::prepare::Job;
+use super::process_faults::{ProcessFaults, Victims};
 use super::progress::Progress;
+use super::reexecute::reexecute;
 use crate::client::{Client, ClientConfig, ClientProgress, Ended};
 use crate::launch::{LaunchError, Losses, Processes, Started, Stopped, start_network};
 use crate::metrics::{NetworkData, ProcessFacts};
-use crate::scenario::Scenario;
+use crate::scenario::{FaultBand, Scenario};
+use crate::workload::Workers;
 
 /// How often the launcher looks at its network.
 const LOOK: StdDuration = StdDuration::from_millis(20);
@@ -39,6 +43,14 @@ pub enum RunError {
     /// The launcher's own node could not go on.
     #[error("the client: {0}")]
     Client(#[from] ProcessError),
+    /// A process cannot be killed, paused or resumed.
+    #[error("{node}: {source}")]
+    Signal {
+        /// Which.
+        node: NodeId,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// What it left cannot be read.
     #[error(transparent)]
     Collect(#[from] CollectError),
@@ -62,8 +74,10 @@ pub struct NetworkRun {
     pub data: NetworkData,
     /// Processes that died while the network went on.
     pub lost: Vec<String>,
-    /// Who died, or what the client broke down at, if that ended the run.
+    /// Who died, what the client broke down at, or what could not be broken, if that ended the run.
     pub died: Option<String>,
+    /// When faults were at work.
+    pub faults: Vec<FaultBand>,
     /// Why the client ended; `None` if it was stopped from outside.
     pub ended: Option<Ended>,
     /// Wall-clock time over which CPU was measured.
@@ -75,8 +89,8 @@ pub struct NetworkRun {
 /// Runs `job` on processes, with files under `directory`.
 ///
 /// # Errors
-/// When it does not start, or what it left cannot be read. A process that dies later, or the user,
-/// ends the run early; that is no error.
+/// When it does not start, or what it left cannot be read. A process that dies later, a fault that
+/// cannot be brought about, or the user ends the run early; that is no error.
 pub fn run(
     scenario: &Scenario,
     job: Job,
@@ -86,13 +100,14 @@ pub fn run(
 ) -> Result<NetworkRun, RunError> {
     let mut stopwatch = Stopwatch::start();
     progress.phase("starting processes");
-    let Job { label, plan, workload, transactions } = job;
+    let Job { label, plan, workload, transactions, mainnet } = job;
     let config = ClientConfig::of(scenario, Timestamp::ZERO);
     let allocation = partitioning::Allocation::new(
         plan.settings.shard_count(),
         plan.base,
         plan.residents.clone(),
     );
+    let mut faults = ProcessFaults::new(scenario, &workload.phases, label);
     let client = Client::new(config, allocation, Arc::new(workload));
 
     let started = start_network(&plan, directory, super::LOG_FILTER, 0, &|| interrupt.is_set())?;
@@ -103,12 +118,25 @@ pub fn run(
     let clock = RunClock::starting_at(start);
     let mut watch = Watch::new(&processes);
     let mut losses = Losses::new(&plan.settings);
-    let mut death = None;
-    while death.is_none() && !interrupt.is_set() && !watch.ended() && !node.is_finished() {
-        death = processes.watch(LOOK).and_then(|death| losses.take(death));
+    let (mut death, mut failure) = (None, None);
+    while death.is_none()
+        && failure.is_none()
+        && !interrupt.is_set()
+        && !watch.ended()
+        && !node.is_finished()
+    {
+        let next = watch.origin.zip(faults.next()).map(|(origin, at)| origin + at);
+        let patience = next.map_or(LOOK, |at| LOOK.min(at.since(clock.now()).into()));
+        death = processes.watch(patience).and_then(|death| losses.take(death));
         watch.look(clock.now(), &node, progress);
+        let Some(origin) = watch.origin else { continue };
+        let mut running = Running { processes: &mut processes, client: &node, watch: &mut watch };
+        let struck = faults.strike(origin, clock.now(), &mut running);
+        failure = struck.and_then(|()| running.meet_again()).err();
     }
     watch.finish(clock.now());
+    let mut running = Running { processes: &mut processes, client: &node, watch: &mut watch };
+    let bands = faults.finish(&mut running);
     stopwatch.lap("running");
 
     progress.phase("stopping processes");
@@ -125,6 +153,7 @@ pub fn run(
         (None, Err(error)) => Some(error.to_string()),
         (None, Ok(_)) => None,
     };
+    let died = failure.or(died);
     stopwatch.lap("stopping");
 
     progress.phase("reading what was recorded");
@@ -137,6 +166,14 @@ pub fn run(
     }
     stopwatch.lap("reading");
 
+    let telling = |done, all| progress.count("executing blocks again", done, all);
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let workers = Workers { threads, progress: &telling };
+    let logs = std::mem::take(&mut collected.logs);
+    collected.records.executions = reexecute(&plan, &logs, &transactions, &workers);
+    drop(logs);
+    stopwatch.lap("executing again");
+
     let mut process_facts: BTreeMap<NodeId, ProcessFacts> = BTreeMap::new();
     for node in &facts {
         process_facts.insert(
@@ -144,6 +181,7 @@ pub fn run(
             ProcessFacts {
                 process: Some(node.process),
                 report: reports.get(&node.node).cloned(),
+                killed: faults.is_down(node.node),
                 measured: watch.measured(node.node),
                 total: totals.get(&node.node).copied(),
             },
@@ -154,6 +192,7 @@ pub fn run(
         ProcessFacts {
             process: Some(std::process::id()),
             report: client.ok().map(|(report, left)| process_report(&report, left)),
+            killed: false,
             measured: watch.measured(NodeId::Client),
             total: totals.get(&NodeId::Client).copied(),
         },
@@ -162,6 +201,7 @@ pub fn run(
         data: NetworkData {
             label,
             transactions,
+            mainnet,
             observations: collected.observations,
             records: collected.records,
             end: watch.end,
@@ -169,6 +209,7 @@ pub fn run(
         },
         lost: losses.lost().to_vec(),
         died,
+        faults: bands,
         ended: watch.last.and_then(|last| last.ended),
         measured: watch.end.since(watch.origin.unwrap_or(watch.end)),
         durations: stopwatch.laps,
@@ -240,10 +281,72 @@ impl ClientNode {
     }
 }
 
+/// A network that runs, for faults to strike.
+struct Running<'a> {
+    processes: &'a mut Processes,
+    client: &'a ClientNode,
+    watch: &'a mut Watch,
+}
+
+impl Running<'_> {
+    /// Lets the client know where nodes are that were started again.
+    fn meet_again(&mut self) -> Result<(), String> {
+        for peer in self.processes.take_moved() {
+            tell_address(&self.client.runtime, &self.client.network, &peer)
+                .map_err(|error| format!("the client: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Victims for Running<'_> {
+    type Error = RunError;
+
+    fn is_running(&self, node: NodeId) -> bool {
+        self.processes.is_running(node)
+    }
+
+    fn leader(&self) -> NodeId {
+        self.processes.leader()
+    }
+
+    fn kill(&mut self, node: NodeId) -> Result<(), RunError> {
+        self.watch.goes(node);
+        self.processes.kill(node).map(drop).map_err(|source| RunError::Signal { node, source })
+    }
+
+    fn restart(&mut self, node: NodeId) -> Result<(), RunError> {
+        self.processes.restart(node)?;
+        let again = self.processes.facts().find(|facts| facts.node == node);
+        self.watch.processes.extend(again.map(|facts| (node, facts.process)));
+        Ok(())
+    }
+
+    fn pause(&mut self, node: NodeId) -> Result<(), RunError> {
+        self.processes.pause(node).map_err(|source| RunError::Signal { node, source })
+    }
+
+    fn resume(&mut self, node: NodeId) -> Result<(), RunError> {
+        self.processes.resume(node).map_err(|source| RunError::Signal { node, source })
+    }
+
+    fn break_links(&mut self, from: NodeId, links: &[LinkLine]) -> Result<(), RunError> {
+        if from != NodeId::Client {
+            self.processes.set_faults(from, links);
+            return Ok(());
+        }
+        let network = self.client.network.handle();
+        let told = links.iter().try_for_each(|link| network.set_faults(link.to, &link.faults));
+        told.map_err(|error| ProcessError::Launcher(error.to_string()).into())
+    }
+}
+
 /// Watches a run: its progress, and what it uses of the CPU from the first scheduled to the last
 /// finalized transaction.
 struct Watch {
-    processes: Vec<(NodeId, u32)>,
+    processes: BTreeMap<NodeId, u32>,
+    /// What was used by processes of a node that are gone.
+    gone: BTreeMap<NodeId, CpuUse>,
     last: Option<ClientProgress>,
     origin: Option<Timestamp>,
     before: BTreeMap<NodeId, CpuUse>,
@@ -256,6 +359,7 @@ impl Watch {
         let nodes = processes.facts().map(|facts| (facts.node, facts.process));
         Self {
             processes: nodes.chain([(NodeId::Client, std::process::id())]).collect(),
+            gone: BTreeMap::new(),
             last: None,
             origin: None,
             before: BTreeMap::new(),
@@ -285,13 +389,41 @@ impl Watch {
         self.after = self.totals();
     }
 
+    /// By node, over all its lives.
     fn totals(&self) -> BTreeMap<NodeId, CpuUse> {
-        let used = |(node, process): &(NodeId, u32)| Some((*node, cpu_use(*process)?));
-        self.processes.iter().filter_map(used).collect()
+        let mut totals = self.gone.clone();
+        for (node, process) in &self.processes {
+            if let Some(used) = cpu_use(*process) {
+                let before = totals.get(node).copied().unwrap_or_default();
+                totals.insert(*node, before.plus(used));
+            }
+        }
+        totals
+    }
+
+    /// A node's process is about to be killed.
+    fn goes(&mut self, node: NodeId) {
+        if let Some(used) = self.processes.remove(&node).and_then(cpu_use) {
+            let before = self.gone.get(&node).copied().unwrap_or_default();
+            self.gone.insert(node, before.plus(used));
+        }
     }
 
     fn measured(&self, node: NodeId) -> Option<CpuUse> {
         Some(self.after.get(&node)?.since(*self.before.get(&node)?))
+    }
+}
+
+/// Adds what parts of a network's run took to what they took of others.
+pub(super) fn add_laps(
+    sums: &mut Vec<(&'static str, Duration)>,
+    laps: Vec<(&'static str, Duration)>,
+) {
+    for (part, took) in laps {
+        match sums.iter_mut().find(|(name, _)| *name == part) {
+            Some((_, sum)) => *sum = *sum + took,
+            None => sums.push((part, took)),
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use alloy_primitives::{B256, keccak256};
 use cross_shard_msg::{Duration, Timestamp};
 use simulation::CostProfile;
 
+use super::faults::fault_bands;
 use super::prepare::{Job, PrepareError, Prepared, prepare};
-use super::processes::Stopwatch;
-use super::simulate_faults::{fault_bands, fault_plan, restartable};
+use super::processes::{Stopwatch, add_laps};
+use super::reexecute::reexecute;
+use super::simulate_faults::{fault_plan, restartable};
 use super::simulate_trace::{TraceOptions, tracer};
 use super::simulated::{Conditions, SimulationError, Surroundings, simulate_workload};
 use super::{Interrupt, Progress, facts};
@@ -82,7 +84,7 @@ pub fn simulate(
             break;
         }
     }
-    stopwatch.lap("running");
+    stopwatch.laps.append(&mut whole.laps);
     data.simulation = Some(whole.facts());
     data.machine = Some(MachineUse {
         facts: facts::machine(),
@@ -99,6 +101,8 @@ struct Whole {
     digests: Vec<B256>,
     events: u64,
     time: Duration,
+    /// Parts of the run and what they took.
+    laps: Vec<(&'static str, Duration)>,
 }
 
 impl Whole {
@@ -111,7 +115,8 @@ impl Whole {
         progress: &Progress,
     ) -> Result<(), SimulateError> {
         let scenario = &data.scenario;
-        let Job { label, plan, workload, transactions } = job;
+        let Job { label, plan, workload, transactions, mainnet } = job;
+        let mut stopwatch = Stopwatch::start();
         let workload = Arc::new(workload);
         let conditions = Conditions { profile: options.profile, end: END, linger: Duration::ZERO };
         let surroundings = Surroundings {
@@ -127,7 +132,7 @@ impl Whole {
                 interrupt.is_set()
             },
         };
-        let (simulated, last) =
+        let (mut simulated, last) =
             simulate_workload(scenario, &plan, Arc::clone(&workload), conditions, surroundings)?;
         data.interrupted = interrupt.is_set();
         if let Some(Ended::SetupFailed(failure)) = last.as_ref().and_then(|last| last.ended) {
@@ -135,14 +140,25 @@ impl Whole {
         }
         let bands = last
             .and_then(|last| last.origin)
-            .map(|origin| fault_bands(scenario, &workload.phases, label, origin));
+            .map(|origin| fault_bands(scenario, &workload.phases, label, origin, simulated.end));
         data.faults.extend(bands.unwrap_or_default());
+        stopwatch.lap("running");
+        progress.phase("executing blocks again");
+        let telling = |done, all| progress.count("executing blocks again", done, all);
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = Workers { threads, progress: &telling };
+        let logs = std::mem::take(&mut simulated.logs);
+        simulated.records.executions = reexecute(&plan, &logs, &transactions, &workers);
+        drop(logs);
+        stopwatch.lap("executing again");
+        add_laps(&mut self.laps, stopwatch.laps);
         self.digests.push(simulated.digest);
         self.events += simulated.events;
         self.time = self.time + simulated.end.since(Timestamp::ZERO);
         data.networks.push(NetworkData {
             label,
             transactions,
+            mainnet,
             observations: simulated.observations,
             records: simulated.records,
             end: simulated.end,

@@ -15,6 +15,7 @@ use simulation::{CostProfile, FaultPlan, Follower, Link, Links, World};
 
 use super::collect::empty_records;
 use super::prepare::Job;
+use super::reexecute::ShardLogs;
 use crate::client::{Client, ClientConfig, ClientProgress};
 use crate::launch::{NetworkPlan, NodeFileError};
 use crate::scenario::Scenario;
@@ -52,6 +53,8 @@ pub enum SimulationError {
 pub struct Simulated {
     /// Blocks and checkpoints.
     pub records: Records,
+    /// What each shard's blocks can be executed again from.
+    pub logs: ShardLogs,
     /// Observations by node.
     pub observations: BTreeMap<NodeId, Vec<Observation>>,
     /// Virtual time at the end.
@@ -191,6 +194,7 @@ pub fn simulate<C: Machine + 'static>(
 struct SimulatedNetwork {
     world: World,
     records: Rc<RefCell<Records>>,
+    logs: Rc<RefCell<ShardLogs>>,
     /// A node that could not be rebuilt, and why.
     unrecovered: Rc<RefCell<Option<(NodeId, String)>>>,
 }
@@ -205,6 +209,7 @@ impl SimulatedNetwork {
         let mut network = Self {
             world: World::new(links(plan), profile, DURABLE_AFTER, verify),
             records: Rc::new(RefCell::new(empty_records(plan))),
+            logs: Rc::default(),
             unrecovered: Rc::default(),
         };
         for node in plan.nodes() {
@@ -247,7 +252,8 @@ impl SimulatedNetwork {
     {
         let refused = |problem: E| SimulationError::Machine { node, problem: problem.to_string() };
         let machine = machine.map_err(refused)?;
-        let recorder = Recorder { node, records: Rc::clone(&self.records) };
+        let (records, logs) = (Rc::clone(&self.records), Rc::clone(&self.logs));
+        let recorder = Recorder { node, records, logs };
         let Some(config) = again else {
             self.world.add(node, machine, recorder);
             return Ok(());
@@ -289,7 +295,8 @@ impl SimulatedNetwork {
         // The world is gone, and with it every recorder.
         let records =
             Rc::try_unwrap(self.records).map_or_else(|_| empty_records(plan), RefCell::into_inner);
-        Simulated { records, observations, end, events, digest }
+        let logs = self.logs.take();
+        Simulated { records, logs, observations, end, events, digest }
     }
 }
 
@@ -321,6 +328,7 @@ impl Follower<Client> for Listener {
 struct Recorder {
     node: NodeId,
     records: Rc<RefCell<Records>>,
+    logs: Rc<RefCell<ShardLogs>>,
 }
 
 impl Follower<ShardNode> for Recorder {
@@ -331,7 +339,10 @@ impl Follower<ShardNode> for Recorder {
     fn durable(&mut self, record: &ShardRecord) {
         if let NodeId::Shard(shard) = self.node {
             let mut records = self.records.borrow_mut();
-            records.blocks.entry(shard).or_default().push((*record.block).clone());
+            records.blocks.entry(shard).or_default().push(Arc::clone(&record.block));
+            // Snapshots are for recovery; executing again starts at genesis.
+            let bare = ShardRecord { before: None, ..record.clone() };
+            self.logs.borrow_mut().entry(shard).or_default().push(bare);
         }
     }
 }

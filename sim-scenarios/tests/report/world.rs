@@ -98,12 +98,14 @@ impl World {
         let network = NetworkData {
             label: 0,
             transactions: Vec::new(),
+            mainnet: None,
             observations: nodes.chain([NodeId::Client]).map(|node| (node, Vec::new())).collect(),
             records: Records {
                 base: Base::Hash,
                 residents: Residents::standard(scenario.network.shards),
                 blocks: settings.shard_ids().map(|shard| (shard, Vec::new())).collect(),
                 checkpoints: BTreeMap::new(),
+                executions: BTreeMap::new(),
                 settings,
             },
             end: ms(1_000),
@@ -383,6 +385,7 @@ fn settings(shards: u32, validators: u32) -> Settings {
         base_fee_moves: false,
         genesis_time: 0,
         gate: Gate::Certified,
+        minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: true,
         bounds: Bounds {
             mempool: 100,

@@ -233,8 +233,14 @@ impl Finished {
     #[track_caller]
     pub fn invariants_held(&self) {
         let summary = self.summary();
-        for invariant in ["conservation", "exactly_once", "order", "agreement", "one_home"] {
-            assert_eq!(summary["invariants"][invariant], "held", "{}", summary["breaches"]);
+        for invariant in
+            ["conservation", "exactly_once", "order", "agreement", "validity", "one_home"]
+        {
+            let found = &summary["invariants"][invariant];
+            assert_eq!(found["verdict"], "held", "{invariant}: {found} {}", summary["breaches"]);
+        }
+        for (invariant, found) in summary["invariants"].as_object().unwrap() {
+            assert_ne!(found["verdict"], "broken", "{invariant}: {}", summary["breaches"]);
         }
     }
 

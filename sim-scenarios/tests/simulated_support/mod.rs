@@ -11,6 +11,7 @@ use cross_shard_msg::{
 };
 use sim_scenarios::client::{ClientProgress, Ended, Outcome};
 use sim_scenarios::run::prepare::{Job, prepare};
+use sim_scenarios::run::reexecute::reexecute;
 use sim_scenarios::run::simulated::{Conditions, Simulated, simulate_job};
 use sim_scenarios::scenario::{Places, Scenario, parse};
 use sim_scenarios::workload::Workers;
@@ -102,7 +103,10 @@ pub fn run_job(scenario: &Scenario, job: Job, profile: CostProfile) -> Ran {
     let conditions = Conditions { profile, end: END, linger };
     let (simulated, progress) = simulate_job(scenario, &job, conditions).unwrap();
     let progress = progress.expect("the client says something at its start");
-    let ran = Ran { job, simulated, progress };
+    let mut ran = Ran { job, simulated, progress };
+    let workers = Workers::single();
+    let again = reexecute(&ran.job.plan, &ran.simulated.logs, &ran.job.transactions, &workers);
+    ran.simulated.records.executions = again;
     ran.check();
     ran
 }

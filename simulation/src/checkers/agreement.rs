@@ -8,8 +8,9 @@ use cross_shard_msg::ValidatorIndex;
 use cross_shard_msg::checkpoint::genesis_digest;
 
 use super::Records;
+use super::finding::{Checked, Outcome, held};
 
-pub(super) fn check(records: &Records) -> Result<(), String> {
+pub(super) fn check(records: &Records) -> Outcome {
     let mut seen: BTreeMap<u64, (ValidatorIndex, B256)> = BTreeMap::new();
     for (index, checkpoints) in &records.checkpoints {
         let mut parent = genesis_digest(&records.settings.network);
@@ -33,7 +34,8 @@ pub(super) fn check(records: &Records) -> Result<(), String> {
             }
         }
     }
-    crosslinked(records)
+    crosslinked(records)?;
+    held(Checked::of("checkpoints", seen.len()).and("coordinators", records.checkpoints.len()))
 }
 
 /// Crosslinked headers are those of the blocks. A block that is not here is not judged.

@@ -1,19 +1,23 @@
 //! Conservation: each shard's ledger balances at every block, what it says of receipts equals
 //! their content, and at every checkpoint genesis + minted = held + in flight + burnt.
 //!
-//! What is in flight is counted receipt by receipt: released in the cut and not entered in it. So
+//! What a shard holds is counted in its state where its blocks were executed again; its header must
+//! say the same. What is in flight is counted receipt by receipt: released in the cut and not entered in it. So
 //! the sum over all shards does not follow from their ledgers alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cross_shard_msg::{Block, Checkpoint, Ledger, Receipt, ShardId, Wei};
 
 use super::Records;
+use super::finding::{Checked, Outcome, held};
 
-pub(super) fn check(records: &Records) -> Result<(), String> {
+pub(super) fn check(records: &Records) -> Outcome {
     for (shard, blocks) in &records.blocks {
         let genesis = genesis_of(records, *shard);
         ledgers(*shard, genesis, blocks)?;
+        held_in_state(records, *shard, blocks)?;
     }
     let mut cut = Cut { records, taken: BTreeMap::new(), in_flight: BTreeMap::new() };
     for finalized in records.finalized().values() {
@@ -22,11 +26,30 @@ pub(super) fn check(records: &Records) -> Result<(), String> {
             .and_then(|()| cut.balances())
             .map_err(|what| format!("checkpoint {}: {what}", checkpoint.number))?;
     }
+    let counted: usize = records.executions.values().map(|execution| execution.held.len()).sum();
+    let checked = Checked::of("ledgers", records.block_count());
+    held(checked.and("held_in_state", counted).and("checkpoints", records.finalized().len()))
+}
+
+/// What the header says that the shard holds is what its state holds, where its blocks were executed
+/// again.
+fn held_in_state(records: &Records, shard: ShardId, blocks: &[Arc<Block>]) -> Result<(), String> {
+    let counted = records.executions.get(&shard).map_or(&[][..], |execution| &execution.held);
+    for (block, counted) in blocks.iter().zip(counted) {
+        let header = &block.header;
+        if header.ledger.held != *counted {
+            return Err(format!(
+                "shard:{shard} block {}: the header says that it holds {}, its accounts and queues \
+                 hold {counted}",
+                header.height, header.ledger.held
+            ));
+        }
+    }
     Ok(())
 }
 
 /// Each shard's own books, against the content of the receipts in its blocks.
-fn ledgers(shard: ShardId, genesis: Wei, blocks: &[Block]) -> Result<(), String> {
+fn ledgers(shard: ShardId, genesis: Wei, blocks: &[Arc<Block>]) -> Result<(), String> {
     let (mut received, mut sent) = (Wei::ZERO, Wei::ZERO);
     for block in blocks {
         let header = &block.header;
@@ -65,7 +88,7 @@ struct Cut<'a> {
 impl<'a> Cut<'a> {
     /// Takes in the blocks that a checkpoint covers first: what they release, then what enters.
     fn advance(&mut self, checkpoint: &Checkpoint) -> Result<(), String> {
-        let mut covered: Vec<(ShardId, &'a [Block])> = Vec::new();
+        let mut covered: Vec<(ShardId, &'a [Arc<Block>])> = Vec::new();
         for link in &checkpoint.crosslinks {
             covered.push((link.shard, self.cover(link.shard, link.tip().0)?));
         }
@@ -94,7 +117,7 @@ impl<'a> Cut<'a> {
     }
 
     /// The blocks of `shard` up to `tip` that were not covered before.
-    fn cover(&mut self, shard: ShardId, tip: u64) -> Result<&'a [Block], String> {
+    fn cover(&mut self, shard: ShardId, tip: u64) -> Result<&'a [Arc<Block>], String> {
         let blocks = self.records.blocks.get(&shard).map_or(&[][..], Vec::as_slice);
         let before = self.taken.get(&shard).copied().unwrap_or(0);
         let end = blocks.partition_point(|block| block.header.height.0 <= tip);

@@ -4,12 +4,25 @@
 mod agreement;
 mod conservation;
 mod delivery;
+mod ethereum;
+mod finding;
+mod liveness;
 mod one_home;
+mod reexecution;
+mod validity;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cross_shard_msg::{Block, FinalizedCheckpoint, Settings, ShardId, ValidatorIndex};
 use partitioning::{Base, Residents};
+
+pub use ethereum::MainnetBlock;
+pub use finding::{Checked, Finding, Invariant, Verdict};
+pub use liveness::{Ending, Unanswered};
+pub use reexecution::{Execution, Reexecution, SenderOf};
+
+use finding::{Outcome, not_applicable};
 
 /// What the nodes of a run made durable.
 #[derive(Debug)]
@@ -21,43 +34,20 @@ pub struct Records {
     /// Accounts that live on every shard.
     pub residents: Residents,
     /// Blocks of each shard, ascending by height.
-    pub blocks: BTreeMap<ShardId, Vec<Block>>,
+    pub blocks: BTreeMap<ShardId, Vec<Arc<Block>>>,
     /// Finalized checkpoints of each coordinator, ascending by number.
     pub checkpoints: BTreeMap<ValidatorIndex, Vec<FinalizedCheckpoint>>,
+    /// What came of executing a shard's blocks again ([`Reexecution`]); empty if nobody did.
+    pub executions: BTreeMap<ShardId, Execution>,
 }
 
-/// An invariant that every run must keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// The books of every shard balance, and so does the sum over all at every checkpoint.
-    Conservation,
-    /// Every receipt enters state and is executed at most once, as it was released.
-    ExactlyOnce,
-    /// Per (source, destination), sequences have no gap and no repeat.
-    Order,
-    /// No two finalized checkpoints have one number, each continues the one before, and what they
-    /// crosslink is what the shards made durable.
-    Agreement,
-    /// A block writes only accounts whose home is its shard.
-    OneHome,
-}
-
-impl Invariant {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 5] =
-        [Self::Conservation, Self::ExactlyOnce, Self::Order, Self::Agreement, Self::OneHome];
-
-    /// The name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Conservation => "conservation",
-            Self::ExactlyOnce => "exactly_once",
-            Self::Order => "order",
-            Self::Agreement => "agreement",
-            Self::OneHome => "one_home",
-        }
-    }
+/// What else must be known to judge a run.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// How the run ended; without it liveness is not judged.
+    pub ending: Option<Ending>,
+    /// The mainnet block that the network executed, if it did.
+    pub mainnet: Option<MainnetBlock>,
 }
 
 /// A broken invariant: where, and what was seen.
@@ -69,30 +59,52 @@ pub struct Breach {
     pub detail: String,
 }
 
-/// Checks every invariant; the first breach of each is reported.
+/// Checks every invariant, in the order of reports. Of each the first breach is reported.
+#[must_use]
+pub fn examine(records: &Records, circumstances: &Circumstances) -> Vec<Finding> {
+    let check = |invariant: Invariant| -> Outcome {
+        if records.blocks.is_empty() && records.checkpoints.is_empty() {
+            return not_applicable("nothing was recorded");
+        }
+        match invariant {
+            Invariant::Conservation => conservation::check(records),
+            Invariant::ExactlyOnce => delivery::exactly_once(records),
+            Invariant::Order => delivery::order(records),
+            Invariant::Agreement => agreement::check(records),
+            Invariant::Validity => validity::check(records),
+            Invariant::Ethereum => ethereum::check(records, circumstances.mainnet.as_ref()),
+            Invariant::Liveness => match &circumstances.ending {
+                Some(ending) => liveness::check(records, ending),
+                None => not_applicable("nobody said how the run ended"),
+            },
+            Invariant::OneHome => one_home::check(records),
+        }
+    };
+    let findings = Invariant::ALL.into_iter();
+    findings.map(|invariant| Finding { invariant, verdict: check(invariant).into() }).collect()
+}
+
+/// What broke of the invariants that records alone can judge.
 #[must_use]
 pub fn check(records: &Records) -> Vec<Breach> {
-    let checks: [(Invariant, Check); 5] = [
-        (Invariant::Conservation, conservation::check),
-        (Invariant::ExactlyOnce, delivery::exactly_once),
-        (Invariant::Order, delivery::order),
-        (Invariant::Agreement, agreement::check),
-        (Invariant::OneHome, one_home::check),
-    ];
-    checks
+    let findings = examine(records, &Circumstances::default());
+    findings
         .into_iter()
-        .filter_map(|(invariant, check)| {
-            check(records).err().map(|detail| Breach { invariant, detail })
+        .filter_map(|Finding { invariant, verdict }| match verdict {
+            Verdict::Broken(detail) => Some(Breach { invariant, detail }),
+            Verdict::Held(_) | Verdict::NotApplicable(_) => None,
         })
         .collect()
 }
-
-type Check = fn(&Records) -> Result<(), String>;
 
 impl Records {
     /// The checkpoints that the run finalized, ascending and each once, whoever recorded them.
     pub(crate) fn finalized(&self) -> BTreeMap<u64, &FinalizedCheckpoint> {
         let all = self.checkpoints.values().flatten();
         all.map(|finalized| (finalized.checkpoint.number.0, finalized)).collect()
+    }
+
+    fn block_count(&self) -> usize {
+        self.blocks.values().map(Vec::len).sum()
     }
 }

@@ -8,8 +8,10 @@ use cross_shard_msg::CheckpointNumber;
 use partitioning::Allocation;
 
 use super::Records;
+use super::finding::{Checked, Outcome, held};
 
-pub(super) fn check(records: &Records) -> Result<(), String> {
+pub(super) fn check(records: &Records) -> Outcome {
+    let mut writes = 0;
     let settings = &records.settings;
     let mut allocation =
         Allocation::new(settings.shard_count(), records.base, records.residents.clone());
@@ -33,8 +35,9 @@ pub(super) fn check(records: &Records) -> Result<(), String> {
                     ));
                 }
             }
+            writes += block.written.len();
             before = header.checkpoint;
         }
     }
-    Ok(())
+    held(Checked::of("written_accounts", writes))
 }

@@ -93,8 +93,9 @@ pub fn honest() -> Records {
         settings: settings(),
         base: Base::Hash,
         residents: Residents::standard(3),
-        blocks: BTreeMap::from([(ShardId(0), shard_0), (ShardId(1), shard_1)]),
+        blocks: BTreeMap::from([(ShardId(0), shared(shard_0)), (ShardId(1), shared(shard_1))]),
         checkpoints: BTreeMap::new(),
+        executions: BTreeMap::new(),
     };
     edit_header(&mut records, 1, 2, |header| header.placements = vec![contract()]);
     let placement = Placement { address: contract(), shard: ShardId(1) };
@@ -107,10 +108,15 @@ pub fn honest() -> Records {
     records
 }
 
+fn shared(blocks: Vec<Block>) -> Vec<Arc<Block>> {
+    blocks.into_iter().map(Arc::new).collect()
+}
+
 /// The block of `shard` at `height`.
 pub fn block_of(records: &mut Records, shard: u32, height: u64) -> &mut Block {
     let blocks = records.blocks.get_mut(&ShardId(shard)).unwrap();
-    blocks.iter_mut().find(|block| block.header.height == Height(height)).unwrap()
+    let block = blocks.iter_mut().find(|block| block.header.height == Height(height)).unwrap();
+    Arc::make_mut(block)
 }
 
 /// Changes a header. Checkpoints follow: the shard lies to everyone alike.
@@ -282,6 +288,7 @@ fn settings() -> Settings {
         base_fee_moves: false,
         genesis_time: 0,
         gate: Gate::Checkpoint,
+        minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: false,
         bounds: Bounds {
             mempool: 1,

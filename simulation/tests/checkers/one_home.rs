@@ -1,5 +1,7 @@
 //! Planted breaches of one home, and writes that only look like one.
 
+use std::sync::Arc;
+
 use alloy_primitives::Address;
 use cross_shard_msg::{Settings, ShardId};
 use partitioning::OUTBOX;
@@ -29,8 +31,8 @@ fn a_write_to_what_was_placed_elsewhere() {
     let mut late = block_of(&mut records, 0, 2).clone();
     late.body.incoming.clear();
     late.legs.clear();
-    records.blocks.get_mut(&ShardId(0)).unwrap().push(late);
-    let last = records.blocks.get_mut(&ShardId(0)).unwrap().last_mut().unwrap();
+    records.blocks.get_mut(&ShardId(0)).unwrap().push(Arc::new(late));
+    let last = Arc::make_mut(records.blocks.get_mut(&ShardId(0)).unwrap().last_mut().unwrap());
     let mut header: cross_shard_msg::Header = (*last.header).clone();
     header.height = header.height.next();
     last.header.header = cross_shard_msg::SealedHeader::seal(header);
