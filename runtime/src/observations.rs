@@ -16,6 +16,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct ObservationLog {
     writer: BufWriter<File>,
+    at_once: bool,
     lost: u64,
 }
 
@@ -26,7 +27,7 @@ impl ObservationLog {
     /// When the file cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let writer = BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?);
-        Ok(Self { writer, lost: 0 })
+        Ok(Self { writer, at_once: false, lost: 0 })
     }
 
     /// Opens the log of an earlier life, or creates it; what is torn at its end is cut off.
@@ -46,7 +47,16 @@ impl ObservationLog {
         }
         file.set_len(end as u64)?;
         file.seek(SeekFrom::Start(end as u64))?;
-        Ok(Self { writer: BufWriter::with_capacity(BUFFER_BYTES, file), lost: 0 })
+        let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+        Ok(Self { writer, at_once: false, lost: 0 })
+    }
+
+    /// The same log, which writes every observation when it is made: nothing of it is missing when
+    /// the process is killed, at the price of a system call each.
+    #[must_use]
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
     }
 
     /// Appends an observation.
@@ -58,6 +68,8 @@ impl ObservationLog {
         });
         if written.is_err() {
             self.lost += 1;
+        } else if self.at_once {
+            self.flush();
         }
     }
 
@@ -117,5 +129,8 @@ mod tests {
         log.append(&observation);
         log.flush();
         assert_eq!(read_observations(&path).unwrap(), vec![observation; 3]);
+        let mut log = ObservationLog::open(&path).unwrap().at_once();
+        log.append(&observation);
+        assert_eq!(read_observations(&path).unwrap().len(), 4);
     }
 }

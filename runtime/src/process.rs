@@ -4,13 +4,15 @@
 //! answers with [`FromProcess`] on standard output. The process ends when its standard input does,
 //! so a launcher that dies, however it dies, leaves nothing behind.
 
+mod said;
+
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,76 +32,13 @@ use crate::observations::ObservationLog;
 use crate::records::{Durability, RecordError, RecordLog};
 use crate::recovery::RecoveryPool;
 
+pub use said::{FromProcess, LinkLine, PeerLine, ProcessReport, ToProcess};
+
 /// How long a stopping process waits for its peers to acknowledge what it sent. They stop at the
 /// same time, so what is not acknowledged soon never is.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(200);
 /// How long a process may take to write what it has when its launcher is gone.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(2);
-
-/// What the launcher says to a process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToProcess {
-    /// Connect to these nodes.
-    Connect(Vec<PeerLine>),
-    /// Start the machine; the run's time is zero at this value of the host's monotonic clock, in
-    /// nanoseconds.
-    Start {
-        /// See [`crate::clock::monotonic_nanos`].
-        at: u64,
-    },
-    /// A node was started again, and listens elsewhere now.
-    Address(PeerLine),
-    /// Stop the machine, write everything, and end.
-    Stop,
-}
-
-/// One node in [`ToProcess::Connect`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerLine {
-    /// The node.
-    pub node: NodeId,
-    /// Its libp2p identity.
-    pub peer: String,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-/// What a process says to the launcher.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FromProcess {
-    /// Its ports are open.
-    Listening {
-        /// Where it talks to nodes.
-        network: SocketAddr,
-        /// Where Prometheus finds `/metrics`.
-        metrics: SocketAddr,
-    },
-    /// It is connected to all nodes.
-    Ready,
-    /// It has stopped and everything is on disk.
-    Stopped(ProcessReport),
-}
-
-/// How a process fared, for the run's report.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessReport {
-    /// Timers that were handled.
-    pub timers: u64,
-    /// How late timers were handled, in microseconds: median.
-    pub timer_lag_p50_us: u64,
-    /// The same, 99th percentile.
-    pub timer_lag_p99_us: u64,
-    /// The same, largest.
-    pub timer_lag_max_us: u64,
-    /// Observations that could not be written; more than zero makes the run incomplete.
-    pub lost_observations: u64,
-    /// Messages that the network did not take.
-    pub unsent: u64,
-    /// Messages that no peer had acknowledged at the end.
-    pub unacknowledged: u64,
-}
 
 /// What a process is started with besides its machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,6 +60,9 @@ pub struct ProcessPlan {
     /// Whether the node had an earlier life: it goes on from the records of that, and does not wait
     /// for others, of whom some may be dead.
     pub again: bool,
+    /// Whether observations are written at once, not a quarter of a second later at the latest: of a
+    /// node that will be killed, or whose observations are read while it runs.
+    pub observe_at_once: bool,
 }
 
 impl ProcessPlan {
@@ -139,7 +81,9 @@ impl ProcessPlan {
         let path = &self.observations;
         let log =
             if self.again { ObservationLog::open(path) } else { ObservationLog::create(path) };
-        log.map_err(|source| ProcessError::Observations { path: path.clone(), source })
+        let log =
+            log.map_err(|source| ProcessError::Observations { path: path.clone(), source })?;
+        Ok(if self.observe_at_once { log.at_once() } else { log })
     }
 }
 
@@ -282,16 +226,6 @@ impl Connected {
     }
 }
 
-impl Connected {
-    /// A node was started again and listens elsewhere now.
-    ///
-    /// # Errors
-    /// When its identity is no libp2p identity, or the node is unknown.
-    pub fn moved(&self, peer: &PeerLine) -> Result<(), ProcessError> {
-        tell_address(&self.runtime, &self.network, peer)
-    }
-}
-
 /// Tells a network that a node was started again and listens elsewhere now.
 ///
 /// # Errors
@@ -303,6 +237,26 @@ pub fn tell_address(
 ) -> Result<(), ProcessError> {
     let told = runtime.block_on(network.handle().set_address(peer.node, peer.address));
     told.map_err(|error| ProcessError::Launcher(error.to_string()))
+}
+
+/// Does what concerns the network alone; gives back every other command.
+fn obey(
+    command: Result<Command, RecvError>,
+    runtime: &tokio::runtime::Runtime,
+    network: &Network,
+) -> Result<Option<Result<Command, RecvError>>, ProcessError> {
+    match command {
+        Ok(Command::Launcher(ToProcess::Address(peer))) => tell_address(runtime, network, &peer)?,
+        Ok(Command::Launcher(ToProcess::Faults(links))) => {
+            for link in &links {
+                tracing::info!(to = %link.to, faults = ?link.faults, "this link is broken");
+                let told = network.handle().set_faults(link.to, &link.faults);
+                told.map_err(|error| ProcessError::Launcher(error.to_string()))?;
+            }
+        }
+        other => return Ok(Some(other)),
+    }
+    Ok(None)
 }
 
 /// Runs a node as a child of the launcher, to its end; `machine` is as `records` left it.
@@ -324,6 +278,7 @@ where
     M::Admin: Send,
 {
     let (sender, commands) = channel();
+    go_on_without_launcher();
     listen_to_launcher(sender.clone());
     let listening = Listening::open(network, plan.metrics_port)?;
     tracing::info!(
@@ -344,10 +299,10 @@ where
     }
     say(&FromProcess::Ready);
     let at = loop {
-        match commands.recv() {
-            Ok(Command::Launcher(ToProcess::Start { at })) => break at,
-            Ok(Command::Launcher(ToProcess::Address(peer))) => connected.moved(&peer)?,
-            other => return finish_early(other),
+        match obey(commands.recv(), &connected.runtime, &connected.network)? {
+            None => {}
+            Some(Ok(Command::Launcher(ToProcess::Start { at }))) => break at,
+            Some(other) => return finish_early(other),
         }
     };
     let report = run_machine(plan, connected, (machine, records), at, sender, &commands)?;
@@ -393,11 +348,8 @@ where
         .map_err(ProcessError::Runtime)?;
     // Stopped by the launcher, or the launcher is gone, or the machine ended by itself.
     let command = loop {
-        match commands.recv() {
-            Ok(Command::Launcher(ToProcess::Address(peer))) => {
-                tell_address(&connected.runtime, &connected.network, &peer)?;
-            }
-            other => break other,
+        if let Some(other) = obey(commands.recv(), &connected.runtime, &connected.network)? {
+            break other;
         }
     };
     stop.store(true, Ordering::Release);
@@ -440,6 +392,20 @@ impl Drop for EndGuard {
     }
 }
 
+/// A paused process does not notice that its launcher is gone, and would stay for ever: the system
+/// resumes it then.
+#[cfg(target_os = "linux")]
+fn go_on_without_launcher() {
+    use rustix::process::{Signal, set_parent_process_death_signal};
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::CONT)) {
+        tracing::warn!(%error, "if the launcher dies while this process is paused, it stays");
+    }
+}
+
+/// Elsewhere the system sends SIGHUP and SIGCONT to a stopped process group that is orphaned.
+#[cfg(not(target_os = "linux"))]
+fn go_on_without_launcher() {}
+
 fn listen_to_launcher(commands: Sender<Command>) {
     let listen = move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -461,7 +427,7 @@ fn listen_to_launcher(commands: Sender<Command>) {
 }
 
 /// The launcher may stop a process that has not started yet.
-fn finish_early(command: Result<Command, std::sync::mpsc::RecvError>) -> Result<(), ProcessError> {
+fn finish_early(command: Result<Command, RecvError>) -> Result<(), ProcessError> {
     match command {
         Ok(Command::Launcher(ToProcess::Stop)) | Err(_) => {
             say(&FromProcess::Stopped(ProcessReport::default()));

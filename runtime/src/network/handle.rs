@@ -23,12 +23,12 @@ use super::connections::{
     Behaviour, Command, Connections, PENDING_INCOMING, multiaddr, socket_address,
 };
 use super::counters::Counters;
+use super::fault::LinkFault;
 use super::frame::protocol_name;
 use super::inbox::{Inbox, InboxSender, inbox};
 use super::incoming::{Reader, WAITING_STREAMS};
 use super::outbox::{Link, SendError};
 use super::outgoing::write_lane;
-use super::shape::LinkState;
 
 /// Commands that may wait for the swarm.
 const COMMANDS: usize = 64;
@@ -304,12 +304,12 @@ impl NetworkHandle {
         self.link(to).map_or(0, |link| link.held(class))
     }
 
-    /// Changes the state of the link from this node to `to`.
+    /// Breaks the link from this node to `to` in these ways and in no others; none mends it.
     ///
     /// # Errors
     /// When the node is unknown.
-    pub fn set_link(&self, to: NodeId, state: LinkState) -> Result<(), SendError> {
-        self.link(to)?.set_state(state);
+    pub fn set_faults(&self, to: NodeId, faults: &[LinkFault]) -> Result<(), SendError> {
+        self.link(to)?.set_faults(faults);
         Ok(())
     }
 

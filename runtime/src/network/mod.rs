@@ -9,8 +9,8 @@
 //!
 //! How a message travels, in reading order of the files:
 //!
-//! 1. `config`, `shape`: who takes part; when a message leaves a shaped link (delay, jitter,
-//!    bandwidth per directed pair, applied at the sender);
+//! 1. `config`, `shape`, `fault`: who takes part; when a message leaves a shaped link (delay, jitter,
+//!    bandwidth per directed pair, applied at the sender), and a broken one;
 //! 2. `outbox`: the bounded queue of one class of one link, kept until the receiver acknowledges;
 //! 3. `frame`: the bytes on a stream: hello and welcome, then `length ‖ sequence ‖ payload` one way
 //!    and cumulative acknowledgements the other;
@@ -33,6 +33,7 @@ mod config;
 mod connections;
 mod counters;
 mod events;
+mod fault;
 mod frame;
 mod handle;
 mod inbox;
@@ -43,13 +44,14 @@ mod shape;
 
 pub use config::{NetworkBounds, NetworkConfig, PeerAddress, TrafficClass, peer_id};
 pub use events::{NetworkEvent, RefusalReason};
+pub use fault::LinkFault;
 pub use frame::{FRAME_HEADER_BYTES, protocol_name};
 pub use handle::{Bound, Network, NetworkError, NetworkHandle, bind};
 pub use inbox::{Delivery, Inbound, Inbox, InboxWaker, Wakeup};
 pub use libp2p::PeerId;
 pub use libp2p::bytes::Bytes;
 pub use outbox::SendError;
-pub use shape::{LinkShape, LinkState, LinkTable};
+pub use shape::{LinkShape, LinkTable};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

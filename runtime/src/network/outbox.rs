@@ -17,10 +17,11 @@ use tokio::sync::{Notify, watch};
 use super::config::{NetworkBounds, NetworkConfig, TrafficClass};
 use super::counters::{Counters, OutgoingCounters};
 use super::events::{NetworkEvent, RefusalReason};
+use super::fault::LinkFault;
 use super::frame::FRAME_HEADER_BYTES;
 use super::inbox::InboxSender;
 use super::lock;
-use super::shape::{LinkState, Shaper};
+use super::shape::{Release, Shaper};
 
 /// Why a message was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,8 +77,9 @@ pub(super) struct Link {
     /// Whether the connection stands.
     pub connected: watch::Sender<bool>,
     bounds: NetworkBounds,
-    shaper: Option<Mutex<Shaper>>,
-    blocked: AtomicBool,
+    shaper: Mutex<Shaper>,
+    /// Whether the shaper lets everything through at once.
+    open: AtomicBool,
     /// The receiver's life as last seen; 0 before the first welcome.
     life: AtomicU64,
     inbox: InboxSender,
@@ -135,7 +137,9 @@ impl Linger {
 #[derive(Debug)]
 struct Queued {
     bytes: Bytes,
-    release: Option<Instant>,
+    release: Release,
+    /// Written twice, as a link with a fault does.
+    copied: bool,
 }
 
 /// Payload bytes taken at most into one batch, unless a single message is longer.
@@ -151,7 +155,7 @@ impl Link {
         inbox: InboxSender,
     ) -> Self {
         let shape = config.links.shape(config.node, to);
-        let shaper = || Mutex::new(Shaper::new(shape, config.seed, config.node, to));
+        let shaper = Shaper::new(shape, config.seed, config.node, to);
         Self {
             to,
             peer,
@@ -175,8 +179,8 @@ impl Link {
             }),
             connected: watch::Sender::new(false),
             bounds: config.bounds,
-            shaper: (!shape.is_open()).then(shaper),
-            blocked: AtomicBool::new(false),
+            open: AtomicBool::new(shaper.is_open()),
+            shaper: Mutex::new(shaper),
             life: AtomicU64::new(0),
             inbox,
         }
@@ -205,9 +209,9 @@ impl Link {
         }
         let ended = std::mem::take(&mut state.refused);
         // The lane stays locked, so that release times have the order of the queue.
-        let release = self.release(lane, class, bytes.len());
+        let (release, copied) = self.release(lane, class, bytes.len());
         state.bytes = held;
-        state.messages.push_back(Queued { bytes, release });
+        state.messages.push_back(Queued { bytes, release, copied });
         lane.gauge(&state);
         let wake = std::mem::take(&mut state.writer_waits);
         drop(state);
@@ -220,16 +224,21 @@ impl Link {
         Ok(())
     }
 
-    /// When a message leaves that is sent now; `None` for at once.
-    fn release(&self, lane: &Lane, class: TrafficClass, bytes: usize) -> Option<Instant> {
-        if self.shaper.is_none() && lane.linger.is_none() {
-            return None;
+    /// When a message leaves that is sent now, and whether it leaves twice.
+    fn release(&self, lane: &Lane, class: TrafficClass, bytes: usize) -> (Release, bool) {
+        let open = self.open.load(Ordering::Acquire);
+        if open && lane.linger.is_none() {
+            return (Release::AtOnce, false);
         }
-        let mut at = Instant::now();
-        if let Some(shaper) = &self.shaper {
-            at = lock(shaper).release(at, class, bytes + FRAME_HEADER_BYTES);
+        let now = Instant::now();
+        let (release, copied) = match open {
+            true => (Release::At(now), false),
+            false => lock(&self.shaper).release(now, class, bytes + FRAME_HEADER_BYTES),
+        };
+        match (release, lane.linger) {
+            (Release::At(at), Some(linger)) => (Release::At(linger.next(at)), copied),
+            _ => (release, copied),
         }
-        Some(lane.linger.map_or(at, |linger| linger.next(at)))
     }
 
     /// Takes what may be written now into `batch`, which must be empty, and marks it as in flight.
@@ -239,13 +248,10 @@ impl Link {
         window: Window,
         batch: &mut Vec<Numbered>,
     ) -> Next {
-        if self.blocked.load(Ordering::Acquire) {
-            return Next::Idle;
-        }
         let lane = &self.lanes[class.index()];
         let mut guard = lock(&lane.state);
         let state = &mut *guard;
-        let now = state.messages.get(state.flying).and_then(|m| m.release).map(|_| Instant::now());
+        let mut now = None;
         let mut taken = 0;
         let mut fresh = (0, 0);
         let next = loop {
@@ -261,10 +267,12 @@ impl Link {
                 state.writer_waits = batch.is_empty();
                 break Next::Idle;
             };
-            if let (Some(release), Some(now)) = (message.release, now)
-                && release > now
-            {
-                break Next::Sleep(release);
+            match message.release {
+                Release::AtOnce => {}
+                Release::At(at) if at <= *now.get_or_insert_with(Instant::now) => {}
+                Release::At(at) => break Next::Sleep(at),
+                // Told when the link is connected again.
+                Release::Held => break Next::Idle,
             }
             let length = message.bytes.len();
             let flying_bytes = state.flying_bytes + length as u64;
@@ -274,6 +282,9 @@ impl Link {
             }
             let sequence = state.first + state.flying as u64;
             batch.push((sequence, message.bytes.clone()));
+            if message.copied {
+                batch.push((sequence, message.bytes.clone()));
+            }
             taken += length;
             if sequence > state.highest_written {
                 state.highest_written = sequence;
@@ -390,9 +401,21 @@ impl Link {
         }
     }
 
-    pub(super) fn set_state(&self, link: LinkState) {
-        self.blocked.store(link.blocked, Ordering::Release);
-        for lane in &self.lanes {
+    /// Breaks the link in these ways and in no others. What waited for a connection goes on its
+    /// way, unless the link is still disconnected.
+    pub(super) fn set_faults(&self, faults: &[LinkFault]) {
+        {
+            let mut shaper = lock(&self.shaper);
+            shaper.faults = faults.to_vec();
+            self.open.store(shaper.is_open(), Ordering::Release);
+        }
+        for (class, lane) in TrafficClass::ALL.into_iter().zip(&self.lanes) {
+            let mut state = lock(&lane.state);
+            for message in state.messages.iter_mut().filter(|it| it.release == Release::Held) {
+                let length = message.bytes.len();
+                (message.release, message.copied) = self.release(lane, class, length);
+            }
+            drop(state);
             lane.wake.notify_one();
         }
     }
@@ -406,81 +429,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests {
-    use cross_shard_msg::ShardId;
-
-    use super::super::config::peer_id;
-    use super::super::inbox::{Inbox, inbox};
-    use super::*;
-
-    const CLASS: TrafficClass = TrafficClass::Receipts;
-    const WIDE: Window = Window { messages: 100, bytes: 1 << 20 };
-
-    fn link() -> (Link, Inbox) {
-        let config = NetworkConfig::new(NodeId::Client, [1; 32]);
-        let counters = Counters::default();
-        let (sender, inbox) = inbox(config.bounds, &counters);
-        let to = (NodeId::Shard(ShardId(0)), peer_id([2; 32]).unwrap());
-        (Link::new(&config, to, Instant::now(), &counters, sender), inbox)
-    }
-
-    fn taken(link: &Link, window: Window) -> (Next, Vec<u64>) {
-        let mut batch = Vec::new();
-        let next = link.take(CLASS, window, &mut batch);
-        (next, batch.into_iter().map(|(sequence, _)| sequence).collect())
-    }
-
-    #[test]
-    fn what_was_not_delivered_is_sent_again() {
-        let (link, _inbox) = link();
-        for _ in 0..5 {
-            link.send(CLASS, Bytes::from_static(b"receipt")).unwrap();
-        }
-        assert_eq!(taken(&link, WIDE), (Next::Write, vec![1, 2, 3, 4, 5]));
-        assert_eq!(taken(&link, WIDE), (Next::Idle, vec![]));
-        link.acknowledge(CLASS, 1).unwrap();
-        link.resume(CLASS, 7, 3).unwrap();
-        assert_eq!(link.first(CLASS), 4);
-        assert_eq!(taken(&link, WIDE), (Next::Write, vec![4, 5]));
-        let counters = &link.lanes[CLASS.index()].counters;
-        assert_eq!((counters.sent_messages.get(), counters.resent_messages.get()), (5, 2));
-        assert_eq!(link.acknowledge(CLASS, 6), Err(RefusalReason::BadAcknowledgement));
-        assert_eq!(link.resume(CLASS, 7, 2), Err(RefusalReason::BadHello));
-    }
-
-    #[test]
-    fn credit_bounds_what_is_in_flight_but_lets_one_pass() {
-        let (link, _inbox) = link();
-        for _ in 0..3 {
-            link.send(CLASS, Bytes::from(vec![0; 100])).unwrap();
-        }
-        let narrow = Window { messages: 2, bytes: 50 };
-        assert_eq!(taken(&link, narrow), (Next::Write, vec![1]));
-        assert_eq!(taken(&link, narrow), (Next::Idle, vec![]));
-        link.acknowledge(CLASS, 1).unwrap();
-        let pair = Window { messages: 2, bytes: 1 << 20 };
-        assert_eq!(taken(&link, pair), (Next::Write, vec![2, 3]));
-    }
-
-    #[test]
-    fn lingering_messages_leave_at_common_moments() {
-        let began = Instant::now();
-        let linger = Linger { began, every: Duration::from_millis(2) };
-        let at = |micros| began + Duration::from_micros(micros);
-        assert_eq!(linger.next(at(0)), at(0));
-        assert_eq!(linger.next(at(1)), at(2_000));
-        assert_eq!(linger.next(at(2_000)), at(2_000));
-        assert_eq!(linger.next(at(3_999)), at(4_000));
-    }
-
-    #[test]
-    fn a_new_life_is_reported_once() {
-        let (link, mut inbox) = link();
-        for life in [1, 1, 2, 2] {
-            link.met(life);
-        }
-        let mut got = VecDeque::new();
-        inbox.wait(None, 10, &mut got);
-        assert_eq!(got.len(), 1);
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Shaping of links: when a message may leave its sender.
+//! Shaping of links: when a message may leave its sender, also when the link is broken.
 //!
 //! A message of n bytes occupies its link for n / bandwidth, then travels for delay plus a jitter
 //! drawn uniformly from [0, jitter] by the link's own seeded stream. The order within a class is
@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use cross_shard_msg::NodeId;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
 use super::config::TrafficClass;
+use super::fault::{LinkFault, draw, suffer};
 
 /// The shape of one directed link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,12 +54,15 @@ impl LinkTable {
     }
 }
 
-/// What can be changed on a link while the network runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkState {
-    /// Nothing leaves the sender; messages queue up to their bound. Acknowledgements of what had
-    /// already left still arrive.
-    pub blocked: bool,
+/// When a message leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Release {
+    /// It waits for nothing.
+    AtOnce,
+    /// Not before this moment.
+    At(Instant),
+    /// When the link is connected again.
+    Held,
 }
 
 /// Computes when each message of one link may leave.
@@ -66,6 +70,9 @@ pub struct LinkState {
 pub(super) struct Shaper {
     shape: LinkShape,
     jitter: ChaCha8Rng,
+    /// What breaks the link at present, in the order in which it began.
+    pub(super) faults: Vec<LinkFault>,
+    chance: ChaCha8Rng,
     /// Until when the link is busy with bytes of this class or a more urgent one.
     busy: [Option<Instant>; TrafficClass::COUNT],
     /// When the last message of the class leaves.
@@ -74,32 +81,54 @@ pub(super) struct Shaper {
 
 impl Shaper {
     pub(super) fn new(shape: LinkShape, seed: u64, from: NodeId, to: NodeId) -> Self {
-        let mut jitter = ChaCha8Rng::seed_from_u64(seed);
-        jitter.set_stream((u64::from(code(from)) << 32) | u64::from(code(to)));
-        Self { shape, jitter, busy: [None; TrafficClass::COUNT], last: [None; TrafficClass::COUNT] }
+        let link = (u64::from(code(from)) << 32) | u64::from(code(to));
+        let random = |stream| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(stream);
+            random
+        };
+        Self {
+            shape,
+            jitter: random(link),
+            faults: Vec::new(),
+            // No other link's: numbers of nodes are far below 2³¹.
+            chance: random(!link),
+            busy: [None; TrafficClass::COUNT],
+            last: [None; TrafficClass::COUNT],
+        }
     }
 
-    /// When a message of `bytes`, sent now, may leave.
-    pub(super) fn release(&mut self, now: Instant, class: TrafficClass, bytes: usize) -> Instant {
+    /// Whether messages leave at once.
+    pub(super) fn is_open(&self) -> bool {
+        self.shape.is_open() && self.faults.is_empty()
+    }
+
+    /// When a message of `bytes`, sent now, may leave, and whether it leaves twice.
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        class: TrafficClass,
+        bytes: usize,
+    ) -> (Release, bool) {
+        let fate = suffer(&self.faults, self.shape.bandwidth, &mut self.chance);
+        if fate.held {
+            return (Release::Held, false);
+        }
         let class = class.index();
         let mut at = now;
-        if let Some(bandwidth) = self.shape.bandwidth {
-            let nanos = (bytes as u128 * 1_000_000_000) / u128::from(bandwidth.max(1));
+        if let Some(limit) = fate.limit {
+            let nanos = (bytes as u128 * 1_000_000_000) / u128::from(limit.max(1));
             let occupied = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
             for busy in &mut self.busy[class..] {
                 *busy = Some(busy.unwrap_or(now).max(now) + occupied);
             }
             at = self.busy[class].unwrap_or(now);
         }
-        at += self.shape.delay.into();
-        if self.shape.jitter.0 > 0 {
-            // The bias of the remainder is below 2⁻²⁰ for every jitter under four hours.
-            let nanos = self.jitter.next_u64() % self.shape.jitter.0.saturating_add(1).max(1);
-            at += Duration::from_nanos(nanos);
-        }
+        at += Duration::from(self.shape.delay) + draw(&mut self.jitter, self.shape.jitter);
+        at += fate.late;
         let at = self.last[class].map_or(at, |last| last.max(at));
         self.last[class] = Some(at);
-        at
+        (Release::At(at), fate.copied)
     }
 }
 
@@ -125,25 +154,32 @@ mod tests {
         Shaper::new(shape, 7, A, B)
     }
 
+    fn at(link: &mut Shaper, now: Instant, class: TrafficClass, bytes: usize) -> Instant {
+        match link.release(now, class, bytes) {
+            (Release::At(at), false) => at,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn bandwidth_queues_messages_behind_one_another() {
         let mut link = shaper(LinkShape { bandwidth: Some(1_000), ..LinkShape::default() });
         let now = Instant::now();
         let class = TrafficClass::Receipts;
-        assert_eq!(link.release(now, class, 500), now + Duration::from_millis(500));
-        assert_eq!(link.release(now, class, 500), now + Duration::from_millis(1_000));
+        assert_eq!(at(&mut link, now, class, 500), now + Duration::from_millis(500));
+        assert_eq!(at(&mut link, now, class, 500), now + Duration::from_millis(1_000));
         let idle = now + Duration::from_secs(5);
-        assert_eq!(link.release(idle, class, 500), idle + Duration::from_millis(500));
+        assert_eq!(at(&mut link, idle, class, 500), idle + Duration::from_millis(500));
     }
 
     #[test]
     fn urgent_classes_overtake_and_take_their_share() {
         let mut link = shaper(LinkShape { bandwidth: Some(1_000), ..LinkShape::default() });
         let now = Instant::now();
-        link.release(now, TrafficClass::Receipts, 10_000);
-        let vote = link.release(now, TrafficClass::Consensus, 100);
+        at(&mut link, now, TrafficClass::Receipts, 10_000);
+        let vote = at(&mut link, now, TrafficClass::Consensus, 100);
         assert_eq!(vote, now + Duration::from_millis(100));
-        let next = link.release(now, TrafficClass::Receipts, 1_000);
+        let next = at(&mut link, now, TrafficClass::Receipts, 1_000);
         assert_eq!(next, now + Duration::from_millis(11_100));
     }
 
@@ -156,7 +192,7 @@ mod tests {
         };
         let now = Instant::now();
         let run = |mut link: Shaper| -> Vec<Instant> {
-            (0..100).map(|_| link.release(now, TrafficClass::Control, 1)).collect()
+            (0..100).map(|_| at(&mut link, now, TrafficClass::Control, 1)).collect()
         };
         let times = run(shaper(shape));
         assert_eq!(times, run(shaper(shape)));
@@ -164,6 +200,25 @@ mod tests {
         assert!(times.is_sorted());
         assert!(times[0] >= now + Duration::from_millis(10));
         assert!(times[99] <= now + Duration::from_millis(15));
+    }
+
+    #[test]
+    fn faults_add_to_the_shape_and_end() {
+        let now = Instant::now();
+        let class = TrafficClass::Receipts;
+        let mut link = shaper(LinkShape { bandwidth: Some(1_000), ..LinkShape::default() });
+        let delayed = LinkFault::Delayed { delay: Span::from_millis(30), jitter: Span(0) };
+        link.faults = vec![delayed, LinkFault::Limited { bytes_per_second: 100 }];
+        assert_eq!(at(&mut link, now, class, 10), now + Duration::from_millis(130));
+        link.faults.push(LinkFault::Disconnected);
+        assert_eq!(link.release(now, class, 10), (Release::Held, false));
+        link.faults.clear();
+        // Not before the one that was sent earlier.
+        assert_eq!(at(&mut link, now, class, 10), now + Duration::from_millis(130));
+        let later = now + Duration::from_secs(1);
+        assert_eq!(at(&mut link, later, class, 10), later + Duration::from_millis(10));
+        link.faults.push(LinkFault::Duplicating { per_mille: 1_000 });
+        assert!(link.release(later, class, 1).1);
     }
 
     #[test]

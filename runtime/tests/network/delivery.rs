@@ -6,7 +6,7 @@ use std::time::Duration;
 use cross_shard_msg::NodeId;
 use prometheus_client::registry::Registry;
 use runtime::network::{
-    Delivery, LinkState, NetworkEvent, PeerAddress, SendError, TrafficClass, Wakeup, bind, peer_id,
+    Delivery, LinkFault, NetworkEvent, PeerAddress, SendError, TrafficClass, Wakeup, bind, peer_id,
 };
 
 use crate::nodes::{Node, blocking, config, decode, encode, send_numbers, shard, start};
@@ -122,7 +122,7 @@ async fn a_full_queue_refuses_and_reports() {
     let mut receiver = nodes.pop().unwrap();
     let mut sender = nodes.pop().unwrap();
     let class = TrafficClass::Control;
-    sender.handle.set_link(shard(1), LinkState { blocked: true }).unwrap();
+    sender.handle.set_faults(shard(1), &[LinkFault::Disconnected]).unwrap();
     for number in 0..10 {
         sender.handle.send(shard(1), class, encode(number)).unwrap();
     }
@@ -132,7 +132,7 @@ async fn a_full_queue_refuses_and_reports() {
     }
     // Other classes have queues of their own.
     sender.handle.send(shard(1), TrafficClass::Consensus, encode(0)).unwrap();
-    sender.handle.set_link(shard(1), LinkState { blocked: false }).unwrap();
+    sender.handle.set_faults(shard(1), &[]).unwrap();
     let receiver = blocking(move || {
         let mut got: Vec<_> = (0..11).map(|_| receiver.reader.message()).collect();
         got.retain(|message| message.class == class);

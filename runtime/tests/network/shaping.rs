@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cross_shard_msg::Duration as Span;
-use runtime::network::{LinkShape, LinkState, TrafficClass};
+use runtime::network::{LinkFault, LinkShape, TrafficClass};
 
 use crate::nodes::{blocking, config, decode, encode, shard, start};
 
@@ -52,12 +52,12 @@ async fn a_narrow_link_takes_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_blocked_link_holds_everything_back() {
+async fn a_disconnected_link_holds_everything_back() {
     let mut nodes = start(vec![config(0), config(1)]).await;
     let mut receiver = nodes.pop().unwrap();
     let mut sender = nodes.pop().unwrap();
     let class = TrafficClass::Control;
-    sender.handle.set_link(shard(1), LinkState { blocked: true }).unwrap();
+    sender.handle.set_faults(shard(1), &[LinkFault::Disconnected]).unwrap();
     sender.handle.send(shard(1), class, encode(1)).unwrap();
     // The other direction is open, and shows that the connection stands.
     receiver.handle.send(shard(0), class, encode(2)).unwrap();
@@ -67,6 +67,6 @@ async fn a_blocked_link_holds_everything_back() {
     })
     .await;
     assert_eq!(sender.handle.queued(shard(1), class), 1);
-    sender.handle.set_link(shard(1), LinkState::default()).unwrap();
+    sender.handle.set_faults(shard(1), &[]).unwrap();
     blocking(move || assert_eq!(decode(&receiver.reader.message().bytes), 1)).await;
 }
