@@ -40,16 +40,6 @@ pub fn run(arguments: &Arguments) -> Exit {
             return Exit::BadInput;
         }
     };
-    if let Some((path, fault)) = scenario.fault_only_simulated() {
-        complain(&format!(
-            "error: `{path}` ({} of {}) is only in `simulate`: a network of processes has no \
-             faults\n  try: shardlab simulate {}",
-            fault.kind.name(),
-            fault.kind.target(),
-            asked.file.display()
-        ));
-        return Exit::BadInput;
-    }
     if let Err(rejected) = refuse_byzantine(&asked.file) {
         complain(&rejected.render(colour()));
         return Exit::BadInput;

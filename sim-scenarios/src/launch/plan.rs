@@ -1,5 +1,6 @@
 //! From a scenario and its genesis to everything that the nodes of one network start with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
@@ -55,6 +56,9 @@ pub struct NetworkPlan {
     pub network_bounds: NetworkBounds,
     /// What a durable record survives.
     pub durability: Durability,
+    /// Nodes whose observations are written at once: those that a fault kills, and all coordinators
+    /// if one strikes their leader.
+    pub observed_at_once: BTreeSet<NodeId>,
     /// The scenario's seed.
     pub seed: u64,
 }
@@ -127,6 +131,7 @@ impl NetworkPlan {
                 scenario::Durability::Process => Durability::Process,
                 scenario::Durability::Disk => Durability::Disk,
             },
+            observed_at_once: scenario.observed_closely(),
             seed: scenario.seed,
         };
         let genesis = genesis_digest(&accounts);
@@ -225,6 +230,8 @@ fn settings(
             scenario::Gate::Certified => Gate::Certified,
             scenario::Gate::Checkpoint => Gate::Checkpoint,
         },
+        // No scenario has an administrator.
+        minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: network.signatures == Signatures::Verify,
         bounds: network.bounds,
     })

@@ -1,6 +1,9 @@
-//! All processes of one network: started together, watched together, stopped together.
+//! All processes of one network: started together, watched together, stopped together; `breaking` has
+//! what faults do to them in between.
 
-use std::collections::{BTreeMap, VecDeque};
+mod breaking;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,9 +14,8 @@ use cross_shard_msg::NodeId;
 use runtime::clock::monotonic_nanos;
 use runtime::network::{NetworkError, peer_id};
 use runtime::process::{
-    FromProcess, PeerLine, ProcessError, ProcessPlan, ProcessReport, ToProcess,
+    FromProcess, LinkLine, PeerLine, ProcessError, ProcessPlan, ProcessReport, ToProcess,
 };
-use rustix::process::Signal;
 
 use super::child::{Child, Death, FromChild};
 use super::node_file::{NodeFile, NodeFileError};
@@ -114,6 +116,11 @@ pub struct Processes {
     peers: BTreeMap<NodeId, PeerLine>,
     /// Nodes that were started again, and listen elsewhere now.
     moved: Vec<PeerLine>,
+    /// Nodes that were started again and do not listen yet. They must hear of nothing before they
+    /// hear of all nodes.
+    joining: BTreeSet<NodeId>,
+    /// Broken links by the node that they leave.
+    faults: BTreeMap<NodeId, Vec<LinkLine>>,
     /// When the network's time is zero, in nanoseconds of the host's monotonic clock.
     start: Option<u64>,
     program: PathBuf,
@@ -147,6 +154,8 @@ impl Processes {
             early: VecDeque::new(),
             peers: BTreeMap::new(),
             moved: Vec::new(),
+            joining: BTreeSet::new(),
+            faults: BTreeMap::new(),
             start: None,
             program: program.clone(),
             sender: sender.clone(),
@@ -168,6 +177,7 @@ impl Processes {
                 verify_signatures: plan.settings.verify_signatures,
                 durability: plan.durability,
                 again: false,
+                observe_at_once: plan.observed_at_once.contains(&node),
             };
             let (log, file) = (path("log"), path("node"));
             let (records, observations) = (process.records.clone(), process.observations.clone());
@@ -255,107 +265,6 @@ impl Processes {
                 None
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
-    }
-
-    /// Kills a node's process (kill -9) and returns when it is dead; false if it is dead already.
-    /// This is no death that [`Self::watch`] reports.
-    ///
-    /// # Errors
-    /// When the operating system refuses.
-    pub fn kill(&mut self, node: NodeId) -> io::Result<bool> {
-        let Some(mut child) = self.children.remove(&node) else { return Ok(false) };
-        child.kill()?;
-        // Its last words must not be taken for those of its next life.
-        while let Ok((from, said)) = self.events.recv_timeout(STOP_PATIENCE) {
-            match said {
-                FromChild::Silent if from == node => break,
-                _ if from == node => {}
-                said => self.early.push_back((from, said)),
-            }
-        }
-        Ok(true)
-    }
-
-    /// Starts a node's process again, after [`Self::kill`] or a death: it goes on from its records,
-    /// at another port. Returns at once; [`Self::watch`] brings it into the network, and
-    /// [`Self::take_moved`] then tells where it is. A node that lives is left alone.
-    ///
-    /// # Errors
-    /// When its file cannot be written again, or no process starts.
-    pub fn restart(&mut self, node: NodeId) -> Result<(), LaunchError> {
-        if self.children.contains_key(&node) {
-            return Ok(());
-        }
-        let Some(facts) = self.facts.get_mut(&node) else { return Ok(()) };
-        let file = facts.log.with_extension("node");
-        NodeFile::read(&file)?.again().write(&file)?;
-        let spawned = Child::start(&self.program, node, &file, &facts.log, self.sender.clone());
-        let program = self.program.clone();
-        let child = spawned.map_err(|source| LaunchError::Spawn { node, program, source })?;
-        facts.process = child.id();
-        self.children.insert(node, child);
-        Ok(())
-    }
-
-    /// Stops a node's process where it is (SIGSTOP), until [`Self::resume`].
-    ///
-    /// # Errors
-    /// When the operating system refuses, or the process is dead.
-    pub fn pause(&self, node: NodeId) -> io::Result<()> {
-        self.signal(node, Signal::STOP)
-    }
-
-    /// Lets a paused process go on (SIGCONT).
-    ///
-    /// # Errors
-    /// When the operating system refuses, or the process is dead.
-    pub fn resume(&self, node: NodeId) -> io::Result<()> {
-        self.signal(node, Signal::CONT)
-    }
-
-    /// Nodes that were started again since the last call: the launcher's own node must be told
-    /// where they are (`runtime::process::tell_address`).
-    pub fn take_moved(&mut self) -> Vec<PeerLine> {
-        std::mem::take(&mut self.moved)
-    }
-
-    fn signal(&self, node: NodeId, signal: Signal) -> io::Result<()> {
-        match self.children.get(&node) {
-            Some(child) => child.signal(signal),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    /// A process that was started again says how far it is.
-    fn bring_in(&mut self, node: NodeId, said: FromProcess) {
-        match said {
-            FromProcess::Listening { network, metrics } => {
-                let (Some(facts), Some(peer)) =
-                    (self.facts.get_mut(&node), self.peers.get_mut(&node))
-                else {
-                    return;
-                };
-                (facts.network, facts.metrics, peer.address) = (network, metrics, network);
-                let moved = peer.clone();
-                let peers = self.peers.values().cloned().collect();
-                for (other, child) in &mut self.children {
-                    if *other != node {
-                        child.tell(&ToProcess::Address(moved.clone()));
-                    }
-                }
-                self.tell(node, &ToProcess::Connect(peers));
-                self.moved.push(moved);
-            }
-            FromProcess::Ready => {
-                if let Some(at) = self.start {
-                    self.tell(node, &ToProcess::Start { at });
-                }
-            }
-            FromProcess::Stopped(report) => {
-                tracing::warn!(%node, "stopped by itself");
-                self.reports.insert(node, report);
-            }
         }
     }
 

@@ -142,6 +142,8 @@ pub struct ProcessFacts {
     pub report: Option<ProcessReport>,
     /// Whether a fault had killed it for good. It had written all that it observed.
     pub killed: bool,
+    /// Whether a fault killed or paused it: then late timers say nothing of the machine.
+    pub disturbed: bool,
     /// What it used of the CPU from the first scheduled to the last finalized transaction.
     pub measured: Option<CpuUse>,
     /// What it used of the CPU in all.

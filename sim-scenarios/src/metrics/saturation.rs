@@ -189,7 +189,8 @@ fn all_processes(run: &RunData) -> impl Iterator<Item = (&NodeId, &ProcessFacts)
 }
 
 fn timers(run: &RunData) -> Option<String> {
-    let lags = all_processes(run).filter_map(|(node, facts)| {
+    let undisturbed = all_processes(run).filter(|(_, facts)| !facts.disturbed);
+    let lags = undisturbed.filter_map(|(node, facts)| {
         Some((Duration::from_micros(facts.report.as_ref()?.timer_lag_p99_us), node))
     });
     let (lag, node) = lags.max_by_key(|(lag, _)| *lag).filter(|(lag, _)| *lag > TIMER_LAG_BOUND)?;

@@ -44,6 +44,15 @@ pub fn cpu_use(process: u32) -> Option<CpuUse> {
 }
 
 impl CpuUse {
+    /// What both used.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            seconds: self.seconds + other.seconds,
+            waited_seconds: self.waited_seconds + other.waited_seconds,
+        }
+    }
+
     /// What was used since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {

@@ -1,11 +1,12 @@
-//! A scenario's faults as a plan of the simulated world, and when they are at work.
+//! A scenario's faults as a plan of the simulated world.
 
 use std::collections::BTreeSet;
 
 use cross_shard_msg::{Duration, NodeId, Timestamp};
 use simulation::{Fault, FaultPlan, LinkSet, Target};
 
-use crate::scenario::{Damage, FaultBand, FaultKind, FaultTarget, Network, Scenario};
+use super::faults::due;
+use crate::scenario::{Damage, FaultKind, FaultTarget, Network, Scenario};
 use crate::workload::PhaseSpan;
 
 /// The faults of all phases; the first phase starts at `origin`.
@@ -20,17 +21,6 @@ pub fn fault_plan(scenario: &Scenario, phases: &[PhaseSpan], origin: Timestamp) 
     plan
 }
 
-/// When each fault is at work, in the order of the scenario.
-#[must_use]
-pub fn fault_bands(
-    scenario: &Scenario,
-    phases: &[PhaseSpan],
-    network: u64,
-    origin: Timestamp,
-) -> Vec<FaultBand> {
-    due(scenario, phases).map(|(at, kind)| kind.band(network, origin + at)).collect()
-}
-
 /// The nodes that a fault may start again.
 #[must_use]
 pub fn restartable(scenario: &Scenario) -> BTreeSet<NodeId> {
@@ -40,24 +30,7 @@ pub fn restartable(scenario: &Scenario) -> BTreeSet<NodeId> {
         FaultKind::Crash { nodes, restart_after: Some(_) } => Some(nodes),
         _ => None,
     });
-    let nodes = crashed.flatten().flat_map(|target| match target.nodes(network) {
-        Some(nodes) => nodes,
-        // Any coordinator may lead.
-        None => network.nodes().filter(|node| matches!(node, NodeId::Coordinator(_))).collect(),
-    });
-    nodes.collect()
-}
-
-/// Each fault with the time at which it begins, counted from the start of the first phase.
-fn due<'a>(
-    scenario: &'a Scenario,
-    phases: &'a [PhaseSpan],
-) -> impl Iterator<Item = (Duration, &'a FaultKind)> {
-    let named = |name: &str| phases.iter().find(|span| span.name == name);
-    scenario.phases.iter().flat_map(move |phase| {
-        let start = named(&phase.name).map_or(Duration::ZERO, |span| span.start);
-        phase.faults.iter().map(move |fault| (start + fault.at, &fault.kind))
-    })
+    crashed.flatten().flat_map(|target| target.candidates(network)).collect()
 }
 
 /// A fault of nodes strikes each of them.
@@ -164,10 +137,6 @@ restart_after = "1s"
                 "103 loss shard:0,shard:1,leader↔client 50‰ for 3s",
             ]
         );
-        let bands = fault_bands(&scenario, &phases, 7, origin);
-        assert_eq!(bands[0].target, "shard:0, leader, shard:* with client");
-        assert_eq!(bands[0].end, Some(origin + secs(6)));
-        assert_eq!(bands[1].network, 7);
         let nodes: Vec<String> = restartable(&scenario).iter().map(ToString::to_string).collect();
         assert_eq!(nodes, ["shard:1", "coordinator:0", "coordinator:1"]);
     }

@@ -1,5 +1,7 @@
 //! What breaks in a phase: nodes that die or stand still, links that lose, delay or reorder.
 
+use std::collections::BTreeSet;
+
 use cross_shard_msg::{Duration, NodeId, Timestamp};
 
 use super::network::{Endpoint, Network};
@@ -160,6 +162,15 @@ impl FaultKind {
     }
 }
 
+impl FaultBand {
+    /// The same in a network that ended at `end`: what was not over then lasted.
+    #[must_use]
+    pub fn until(mut self, end: Timestamp) -> Self {
+        self.end = self.end.filter(|over| *over <= end);
+        self
+    }
+}
+
 impl Damage {
     /// The name in scenario files and reports.
     #[must_use]
@@ -183,6 +194,16 @@ impl FaultTarget {
         let Self::Nodes(endpoint) = self else { return None };
         Some(network.nodes().filter(|node| endpoint.covers(*node)).collect())
     }
+
+    /// All nodes that may turn out to be meant, in order: any coordinator may lead.
+    #[must_use]
+    pub fn candidates(self, network: &Network) -> Vec<NodeId> {
+        let endpoint = match self {
+            Self::Nodes(endpoint) => endpoint,
+            Self::Leader => Endpoint::Coordinators,
+        };
+        network.nodes().filter(|node| endpoint.covers(*node)).collect()
+    }
 }
 
 /// `leader`, or as the nodes at one end of a link are written.
@@ -196,15 +217,22 @@ impl std::fmt::Display for FaultTarget {
 }
 
 impl super::Scenario {
-    /// The first fault that a network of processes cannot have, with its path in the file
-    /// (`phase.steady.fault[0]`).
+    /// The nodes whose observations a fault depends on, or would lose: those that may be killed, and
+    /// every coordinator if a fault strikes whoever leads.
     #[must_use]
-    pub fn fault_only_simulated(&self) -> Option<(String, &Fault)> {
-        self.phases.iter().find_map(|phase| {
-            let fault = phase.faults.first()?;
-            Some((format!("phase.{}.fault[0]", phase.name), fault))
-        })
+    pub fn observed_closely(&self) -> BTreeSet<NodeId> {
+        let faults = self.phases.iter().flat_map(|phase| &phase.faults);
+        let targets = faults.flat_map(|fault| match &fault.kind {
+            FaultKind::Crash { nodes, .. } => nodes.iter().collect::<Vec<_>>(),
+            FaultKind::Pause { nodes, .. } => leaders(nodes).collect(),
+            FaultKind::Links { from, to, .. } => leaders(from).chain(leaders(to)).collect(),
+        });
+        targets.flat_map(|target| target.candidates(&self.network)).collect()
     }
+}
+
+fn leaders(targets: &[FaultTarget]) -> impl Iterator<Item = &FaultTarget> {
+    targets.iter().filter(|target| **target == FaultTarget::Leader)
 }
 
 fn listed(targets: &[FaultTarget]) -> String {
