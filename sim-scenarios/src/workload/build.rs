@@ -64,6 +64,7 @@ pub fn build(
     let funded = GenesisAccount { balance: scenario.accounts.balance, ..Default::default() };
     Ok(Workload {
         seed: scenario.seed,
+        signatures: scenario.network.signatures,
         chain_id: scenario.network.chain_id,
         max_fee: scenario.client.max_fee,
         tip: scenario.client.tip,

@@ -29,6 +29,8 @@ use alloy_primitives::{Address, Bytes};
 use cross_shard_msg::{Duration, Gas, Wei};
 use state::GenesisAccount;
 
+use crate::scenario::Signatures;
+
 pub use build::build;
 pub use keys::KeyOf;
 pub use mainnet_blocks::{BlockNetwork, MainnetBlocks};
@@ -43,6 +45,8 @@ pub type Open<'a> = &'a dyn Fn(&Path) -> std::io::Result<Box<dyn Read>>;
 pub struct Workload {
     /// What keys are derived from.
     pub seed: u64,
+    /// Whether anybody will check signatures.
+    pub signatures: Signatures,
     /// EIP-155 chain id of every transaction.
     pub chain_id: u64,
     /// `maxFeePerGas` of every transaction.
