@@ -70,9 +70,12 @@ fn another_seed_gives_another_run() {
 
 #[test]
 fn faults_change_a_run_and_are_reported() {
-    let faults = EXAMPLES.iter().find(|example| example.name == "faults").unwrap();
-    let outcome = run(faults.text, &[], None).unwrap();
-    for kind in ["crash", "pause", "loss"] {
-        assert!(outcome.summary.contains(&format!("\"kind\": \"{kind}\"")), "{}", outcome.summary);
+    for (name, kinds) in [("restarts", &["crash", "pause"][..]), ("faults", &["loss", "reorder"])] {
+        let example = EXAMPLES.iter().find(|example| example.name == name).unwrap();
+        let outcome = run(example.text, &[], None).unwrap();
+        for kind in kinds {
+            let line = format!("\"kind\": \"{kind}\"");
+            assert!(outcome.summary.contains(&line), "{}", outcome.summary);
+        }
     }
 }

@@ -21,7 +21,16 @@ macro_rules! examples {
     };
 }
 
-examples!("quickstart", "transfers", "erc20", "trace", "mainnet-blocks", "throughput", "faults");
+examples!(
+    "quickstart",
+    "transfers",
+    "erc20",
+    "trace",
+    "mainnet-blocks",
+    "throughput",
+    "restarts",
+    "faults",
+);
 
 const TEMPLATE: &str = include_str!("template.toml");
 
