@@ -64,8 +64,7 @@ fn from_disk(ran: &Ran, logs: &ShardLogs) -> Records {
     let mut records = collected.records;
     records.checkpoints = ran.simulated.records.checkpoints.clone();
     let workers = Workers::single();
-    records.executions =
-        reexecute(&ran.job.plan, &collected.logs, &ran.job.transactions, &workers);
+    records.executions = reexecute(&ran.job.plan, &collected.logs, &ran.job.transactions, &workers);
     records
 }
 
@@ -113,11 +112,8 @@ fn edit_header(block: &mut Block, edit: impl Fn(&mut Header)) {
 fn an_honest_run_holds_and_says_what_was_checked() {
     let ran = small("an_honest_run_holds_and_says_what_was_checked");
     let records = from_disk(&ran, &ran.simulated.logs);
-    let ending = Ending {
-        at: ran.simulated.end,
-        bound: Duration::from_secs(5),
-        ..Ending::default()
-    };
+    let ending =
+        Ending { at: ran.simulated.end, bound: Duration::from_secs(5), ..Ending::default() };
     let circumstances = Circumstances { ending: Some(ending), mainnet: None };
     for finding in examine(&records, &circumstances) {
         match (finding.invariant, finding.verdict) {

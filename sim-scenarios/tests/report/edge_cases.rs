@@ -135,7 +135,7 @@ fn a_broken_invariant_comes_first() {
     let mut world = everything();
     world.run.interrupted = true;
     let chain = world.network().records.blocks.get_mut(&ShardId(0)).unwrap();
-    chain[1].body.incoming.clear();
+    std::sync::Arc::make_mut(&mut chain[1]).body.incoming.clear();
     let results = measure(&world.run).results;
     assert_eq!(results.verdict, Verdict::InvariantBroken);
     assert_eq!(results.verdict.exit() as u8, 4);

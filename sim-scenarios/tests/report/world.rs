@@ -1,6 +1,7 @@
 //! A hand-written run: blocks, checkpoints and observations, told in milliseconds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy_consensus::{SignableTransaction as _, TxLegacy};
 use alloy_primitives::{Address, B256, Signature, TxKind, U256};
@@ -242,7 +243,7 @@ impl World {
         let header = header(&records.settings, ShardId(shard), chain, plan.at[0], &body, &outgoing);
         let certificate = Certificate { signatures: Vec::new() };
         let header = SignedHeader { header: SealedHeader::seal(header), certificate };
-        chain.push(Block { header, body, legs, outgoing, written: Vec::new() });
+        chain.push(Arc::new(Block { header, body, legs, outgoing, written: Vec::new() }));
     }
 
     /// A checkpoint that all coordinators finalize, each at its time; it covers these heights.
@@ -332,7 +333,7 @@ impl World {
 fn header(
     settings: &Settings,
     shard: ShardId,
-    chain: &[Block],
+    chain: &[Arc<Block>],
     started: u64,
     body: &Body,
     outgoing: &[Outgoing],
