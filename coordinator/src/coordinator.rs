@@ -19,6 +19,7 @@ use cross_shard_msg::{
 };
 
 use crate::config::{ConfigError, CoordinatorConfig, agreement, pull_every};
+use crate::evidence::{Kept, left_out};
 use crate::finality::Finality;
 use crate::headers::HeaderPool;
 use crate::keys::CountingKeys;
@@ -45,7 +46,7 @@ pub struct Coordinator {
     finality: Finality,
     /// The last violation of each shard that was observed: one that stays is told once.
     told: BTreeMap<ShardId, Violation>,
-    evidence: Vec<Evidence>,
+    evidence: Kept,
     work: Work,
 }
 
@@ -82,6 +83,7 @@ impl Machine for Coordinator {
                 self.pull(effects);
             }
             Input::Submit(_) => drop_input(DropReason::Unexpected, effects),
+            Input::Durable(write) if Kept::is_write(write) => {}
             Input::Durable(write) => {
                 self.announce(write, effects);
                 self.agree(now, AgreementInput::Durable(write), effects);
@@ -89,6 +91,7 @@ impl Machine for Coordinator {
             Input::Computed(_, result) => match result {},
             Input::Admin(request) => match request {},
         }
+        self.evidence.log(&self.pool, effects);
         let work = std::mem::take(&mut self.work);
         if work != Work::default() {
             effects.busy(work);
@@ -124,15 +127,21 @@ impl Coordinator {
         let genesis = finality.tip();
         let mut pool = HeaderPool::new(Arc::clone(&settings), genesis);
         let genesis = Tip::genesis(genesis.digest(), genesis.number().0, genesis.timestamp());
-        let records = records.into_iter().map(|record| {
+        let mut evidence = Kept::default();
+        let mut agreed = Vec::new();
+        for record in records {
             if let CoordinatorRecord::Finalized(run) = &record {
                 extend(&mut finality, &mut pool, run);
                 finality.keep(record.checkpoints());
             }
-            Record::from(record)
-        });
+            match record {
+                CoordinatorRecord::Agreement(record) => agreed.push(record),
+                CoordinatorRecord::Finalized(run) => agreed.push(Record::Finalized(run)),
+                CoordinatorRecord::Evidence(proof) => evidence.recover(proof, &mut pool),
+            }
+        }
         let config = agreement(settings.checkpoint_every);
-        let simplex = Simplex::recover(config, &keyring, genesis, records.collect::<Vec<_>>());
+        let simplex = Simplex::recover(config, &keyring, genesis, agreed);
         Ok(Self {
             puller: Puller::new(&settings),
             settings,
@@ -141,7 +150,7 @@ impl Coordinator {
             pool,
             finality,
             told: BTreeMap::new(),
-            evidence: Vec::new(),
+            evidence,
             work: Work::default(),
         })
     }
@@ -161,7 +170,7 @@ impl Coordinator {
     /// Proofs that validators are faulty, the first [`MAX_EVIDENCE`].
     #[must_use]
     pub fn evidence(&self) -> &[Evidence] {
-        &self.evidence
+        self.evidence.of_validators()
     }
 
     /// The agreement's current view.
@@ -289,11 +298,7 @@ impl Coordinator {
                         effects.observe(Event::ViewNullified { view, leader });
                     }
                 }
-                Output::Evidence(evidence) => {
-                    if self.evidence.len() < MAX_EVIDENCE {
-                        self.evidence.push(evidence);
-                    }
-                }
+                Output::Evidence(evidence) => self.evidence.votes(evidence),
                 Output::Dropped(dropped) => {
                     if let Some(reason) = reason(dropped) {
                         drop_input(reason, effects);
@@ -341,6 +346,8 @@ impl Coordinator {
                 && self.told.insert(shard, violation) != Some(violation)
             {
                 drop_input(DropReason::Invalid, effects);
+                left_out(&violation).into_iter().for_each(|event| effects.observe(event));
+                self.evidence.broken(&self.settings, &violation, &self.pool);
             }
         }
         effects.observe(Event::CheckpointProposed { number: value.checkpoint().number });

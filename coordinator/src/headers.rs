@@ -13,6 +13,8 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use cross_shard_msg::{DropReason, Height, Settings, ShardId, SignedHeader, Work};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cut::{MAX_HEADER_BYTES, encoded_bytes};
 use crate::rules::check_certificate;
 use crate::state::CheckpointState;
@@ -25,7 +27,7 @@ pub const MAX_PENDING_BYTES: usize = 64 << 20;
 pub const MAX_EQUIVOCATIONS: usize = 64;
 
 /// Two certified headers of one shard and height. Shows to anyone that the shard is faulty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Equivocation {
     /// The one that was seen first.
     pub first: SignedHeader,
@@ -163,6 +165,14 @@ impl HeaderPool {
         pending.and_then(|pending| pending.headers.get(&signed.height)) == Some(signed)
     }
 
+    /// The header of `shard` at `height`, if it is pending or the newest crosslinked one.
+    #[must_use]
+    pub fn at(&self, shard: ShardId, height: Height) -> Option<&SignedHeader> {
+        let pending = self.shards.get(shard.0 as usize)?;
+        let tip = pending.tip_header.as_ref().filter(|tip| tip.height == height);
+        pending.headers.get(&height).or(tip)
+    }
+
     /// Headers of `shard` above `height`, ascending, up to a gap or an equivocation. Whether they
     /// are linked is for the caller to see.
     pub fn above(&self, shard: ShardId, height: Height) -> impl Iterator<Item = &SignedHeader> {
@@ -240,6 +250,12 @@ impl HeaderPool {
     #[must_use]
     pub fn pending(&self, shard: ShardId) -> usize {
         self.shards.get(shard.0 as usize).map_or(0, |pending| pending.headers.len())
+    }
+
+    /// Takes over an equivocation that an earlier life had seen.
+    pub(crate) fn remember(&mut self, pair: Equivocation) {
+        self.equivocated += 1;
+        self.equivocations.push(pair);
     }
 
     /// Keeps two certified headers of one height, for the first time.

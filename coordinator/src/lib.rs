@@ -11,6 +11,7 @@
 pub mod config;
 mod coordinator;
 pub mod cut;
+pub mod evidence;
 pub mod finality;
 pub mod headers;
 mod keys;
@@ -24,6 +25,7 @@ pub mod value;
 
 pub use config::{ConfigError, CoordinatorConfig};
 pub use coordinator::{Coordinator, CoordinatorTimer, MAX_EVIDENCE};
+pub use evidence::{BrokenHeader, Proof};
 pub use record::CoordinatorRecord;
 pub use rules::{Rule, Violation};
 pub use state::CheckpointState;

@@ -3,6 +3,7 @@
 use consensus::{Finalized, Record};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Proof;
 use crate::finality::finalized_checkpoints;
 use crate::value::CheckpointValue;
 use cross_shard_msg::FinalizedCheckpoint;
@@ -15,6 +16,8 @@ pub enum CoordinatorRecord {
     /// Checkpoints that became final together, with the headers that they took in and with their
     /// certificate.
     Finalized(Finalized<CheckpointValue>),
+    /// Proof that a node is faulty.
+    Evidence(Proof),
 }
 
 impl CoordinatorRecord {
@@ -22,7 +25,7 @@ impl CoordinatorRecord {
     #[must_use]
     pub fn checkpoints(&self) -> Vec<FinalizedCheckpoint> {
         match self {
-            Self::Agreement(_) => Vec::new(),
+            Self::Agreement(_) | Self::Evidence(_) => Vec::new(),
             Self::Finalized(run) => finalized_checkpoints(run),
         }
     }
@@ -33,15 +36,6 @@ impl From<Record<CheckpointValue>> for CoordinatorRecord {
         match record {
             Record::Finalized(run) => Self::Finalized(run),
             other => Self::Agreement(other),
-        }
-    }
-}
-
-impl From<CoordinatorRecord> for Record<CheckpointValue> {
-    fn from(record: CoordinatorRecord) -> Self {
-        match record {
-            CoordinatorRecord::Finalized(run) => Self::Finalized(run),
-            CoordinatorRecord::Agreement(other) => other,
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The rules for headers and checkpoints, one small pure function each (rules R-HDR-1 to R-HDR-6,
-//! R-LED-1 to R-LED-3, R-CKPT-1, R-CKPT-2, R-CKPT-4).
+//! R-LED-1 to R-LED-4, R-CKPT-1, R-CKPT-2, R-CKPT-4).
 //!
 //! Leaders and validators call the same functions, so a leader never proposes what an honest
 //! validator refuses. R-CKPT-6 and R-CKPT-8 are about whole states and live in [`crate::state`].
@@ -8,6 +8,7 @@ use std::fmt;
 
 use alloy_eips::eip1559::{BaseFeeParams, calc_next_block_base_fee};
 use cross_shard_msg::checkpoint::MAX_CROSSLINK_HEADERS;
+use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
     Checkpoint, CheckpointNumber, Header, Height, Sent, Sequence, Settings, ShardId, SignedHeader,
     Watermark, Wei,
@@ -38,6 +39,8 @@ pub enum Rule {
     Balance,
     /// R-LED-2: received and sent are the sums of the lists.
     Sums,
+    /// R-LED-4: who may add value.
+    Minting,
     /// R-LED-3: a watermark agrees with its source's header.
     Watermark,
     /// R-CKPT-1: number, parent, epoch and timestamp of a checkpoint.
@@ -55,6 +58,38 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All of them, by code.
+    const ALL: [Self; 16] = [
+        Self::Chain,
+        Self::Certificate,
+        Self::Progress,
+        Self::Lists,
+        Self::BaseFee,
+        Self::Monotone,
+        Self::Balance,
+        Self::Sums,
+        Self::Minting,
+        Self::Watermark,
+        Self::Parent,
+        Self::Crosslinks,
+        Self::Evidence,
+        Self::Closed,
+        Self::Placements,
+        Self::Conservation,
+    ];
+
+    /// Its number in observations.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The rule with this number.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
     /// Its name in docs/protocol.md.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -68,6 +103,7 @@ impl Rule {
             Self::Balance => "R-LED-1",
             Self::Sums => "R-LED-2",
             Self::Watermark => "R-LED-3",
+            Self::Minting => "R-LED-4",
             Self::Parent => "R-CKPT-1",
             Self::Crosslinks => "R-CKPT-2",
             Self::Evidence => "R-CKPT-3",
@@ -210,10 +246,11 @@ pub fn check_base_fee(
     require(header.base_fee == expected, Rule::BaseFee, header)
 }
 
-/// R-HDR-6 with R-LED-1 and R-LED-2.
+/// R-HDR-6 with R-LED-1, R-LED-2 and R-LED-4.
 ///
 /// # Errors
-/// When the ledger does not balance, is not the sum of the lists, or a part decreases.
+/// When the ledger does not balance, is not the sum of the lists, says that somebody minted who may
+/// not, or a part decreases.
 pub fn check_ledger(
     settings: &Settings,
     previous: &Previous<'_>,
@@ -227,6 +264,8 @@ pub fn check_ledger(
     let sent = sum(header.sent.iter().map(|sent| sent.value));
     let sums = received == Some(ledger.received) && sent == Some(ledger.sent);
     require(sums, Rule::Sums, header)?;
+    let may_mint = settings.minting == Minting::Administrator;
+    require(may_mint || ledger.minted.is_zero(), Rule::Minting, header)?;
     let grows = previous.header.is_none_or(|before| {
         let before = &before.ledger;
         ledger.received >= before.received

@@ -8,6 +8,7 @@ use coordinator::proposal::{build, validate};
 use coordinator::rules::{MAX_BASE_FEE, check_certificate, check_header};
 use coordinator::state::Previous;
 use coordinator::{CheckpointState, CheckpointValue, Rule};
+use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
     CheckpointNumber, Crosslink, Gas, Header, Height, Placement, Proposal, SealedHeader, Sent,
     Sequence, Settings, ShardId, SignedHeader, Timestamp, Watermark, Wei, codec,
@@ -134,6 +135,34 @@ fn minted_may_grow_and_not_fall() {
     let violation = check_header(&network, &Previous::from(&minted), &less, number).unwrap_err();
     assert_eq!(violation.rule, Rule::Monotone);
     assert_eq!(violation.to_string(), "R-HDR-6 is broken by shard 0 at height 4");
+}
+
+#[test]
+fn nobody_mints_where_the_settings_say_never() {
+    let shards = busy();
+    let trusting = &*shards.settings;
+    let never = Settings { minting: Minting::Never, ..trusting.clone() };
+    let before = shards.chains[0].last().unwrap();
+    let check = |settings: &Settings, amount: u64| {
+        let mut header = shards.draft(0, &Plan::default());
+        header.ledger.minted = Wei::from(amount);
+        settle(&mut header, trusting);
+        check_header(settings, &Previous::from(before), &header, CheckpointNumber(1))
+    };
+    assert_eq!((check(&never, 0), check(trusting, 1)), (Ok(()), Ok(())));
+    let violation = check(&never, 1).unwrap_err();
+    assert_eq!(violation.to_string(), "R-LED-4 is broken by shard 0 at height 3");
+}
+
+#[test]
+fn rules_are_known_by_their_codes() {
+    let mut code = 0;
+    while let Some(rule) = Rule::from_code(code) {
+        assert_eq!(rule.code(), code);
+        code += 1;
+    }
+    assert_eq!(Rule::from_code(Rule::Conservation.code() + 1), None);
+    assert_eq!(code, Rule::Conservation.code() + 1);
 }
 
 #[test]

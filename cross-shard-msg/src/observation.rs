@@ -96,6 +96,30 @@ pub enum Event {
         /// Its leader.
         leader: ValidatorIndex,
     },
+    /// Coordinator: a shard signed two headers of one height.
+    ShardEquivocated {
+        /// The shard.
+        shard: ShardId,
+        /// The height.
+        height: Height,
+    },
+    /// Coordinator: a validator cast two votes that contradict one another.
+    ValidatorEquivocated {
+        /// The validator.
+        validator: ValidatorIndex,
+        /// The view.
+        view: View,
+    },
+    /// Coordinator: as leader it left a shard out from this height on. Observed once for each
+    /// height and rule in a row.
+    LeftOut {
+        /// The shard.
+        shard: ShardId,
+        /// The header that breaks a rule.
+        height: Height,
+        /// The code of the rule in the coordinator's list.
+        rule: u8,
+    },
     /// Any node: an input was dropped.
     Dropped {
         /// Why.

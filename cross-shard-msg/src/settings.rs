@@ -40,6 +40,8 @@ pub struct Settings {
     pub genesis_time: u64,
     /// When a destination may consume a batch.
     pub gate: Gate,
+    /// Who may add value.
+    pub minting: Minting,
     /// Whether senders are recovered from signatures, or assumed.
     pub verify_signatures: bool,
     /// Bounds of queues.
@@ -53,6 +55,16 @@ pub enum Gate {
     Checkpoint,
     /// The header carries its shard's certificate.
     Certified,
+}
+
+/// Who may add value to a network after genesis (rule R-LED-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Minting {
+    /// Nobody: what every header says was minted is zero.
+    Never,
+    /// Each shard's administrator. Nobody else can check what it adds, so that every shard is
+    /// trusted with any amount.
+    Administrator,
 }
 
 /// Bounds of a node's queues.
@@ -137,6 +149,10 @@ impl Settings {
             .u8(match self.gate {
                 Gate::Checkpoint => 0,
                 Gate::Certified => 1,
+            })
+            .u8(match self.minting {
+                Minting::Never => 0,
+                Minting::Administrator => 1,
             })
             .u8(u8::from(self.verify_signatures));
         preimage.len(self.block_offset.len());

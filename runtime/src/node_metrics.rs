@@ -83,6 +83,9 @@ impl NodeMetrics {
             }
             Event::GaveUp { .. }
             | Event::BlockReleased { .. }
+            | Event::ShardEquivocated { .. }
+            | Event::ValidatorEquivocated { .. }
+            | Event::LeftOut { .. }
             | Event::CheckpointProposed { .. } => {}
         }
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
     CheckpointNumber, DropReason, Duration, Gas, Gate, Header, Height, Incoming, NetworkId,
     ReceiptBatch, Sequence, Settings, ShardId, ShardKeys, SignedHeader, Timestamp, Watermark, Wei,
@@ -28,6 +29,7 @@ pub(crate) struct IncomingQueues {
     gate: Gate,
     keys: Vec<ShardKeys>,
     gas_limit: Gas,
+    minting: Minting,
     waiting_bound: usize,
     pull_every: Duration,
     sources: Vec<Source>,
@@ -77,6 +79,7 @@ impl IncomingQueues {
             gate: settings.gate,
             keys: settings.shards.clone(),
             gas_limit: settings.gas_limit,
+            minting: settings.minting,
             waiting_bound: settings.bounds.waiting_batches.max(1) as usize,
             pull_every: settings.checkpoint_every,
             sources: settings
@@ -351,6 +354,10 @@ impl IncomingQueues {
                 return Err(DropReason::Disconnected);
             }
             before = Some(header);
+            // The committee would leave the source out from here on (R-LED-4).
+            if self.minting == Minting::Never && !header.ledger.minted.is_zero() {
+                return Err(DropReason::Invalid);
+            }
             if source.connected.contains(header) {
                 continue;
             }

@@ -25,6 +25,7 @@ mod node;
 mod notice;
 mod outgoing;
 mod prescribed;
+mod pulls;
 mod record;
 mod recover;
 mod replay;

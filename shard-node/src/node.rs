@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
+use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
     Admission, Audience, DropReason, Effect, Effects, Event, FinalizedCheckpoint, Gate, Header,
     Height, Input, Machine, Message, NodeId, ReceiptBatch, Recovered, Refusal, Sequence, ShardId,
@@ -26,6 +27,7 @@ use crate::mempool::{Mempool, MempoolBounds};
 use crate::notice::{self, Admissions, FLUSH_AFTER, Flush};
 use crate::outgoing::OutgoingQueues;
 use crate::prescribed::PrescribedList;
+use crate::pulls::Pulls;
 use crate::record::{Admin, BlockExecution, ShardRecord};
 use crate::recover::NewLife;
 use crate::snapshot::SNAPSHOT_EVERY;
@@ -53,6 +55,7 @@ pub struct ShardNode {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) incoming: IncomingQueues,
     pub(crate) outgoing: OutgoingQueues,
+    pub(crate) pulls: Pulls,
     pub(crate) delayed: Delayed,
     pub(crate) books: Books,
     pub(crate) headers: OwnHeaders,
@@ -115,6 +118,7 @@ impl ShardNode {
             checkpoints: Checkpoints::new(&settings.network, committee, shards, every),
             incoming: IncomingQueues::new(config.shard, &settings),
             outgoing: OutgoingQueues::new(shards, bounds),
+            pulls: Pulls::new(shards, every),
             delayed: Delayed::default(),
             books: Books::new(held(&genesis)),
             state: ShardState::from_genesis(genesis),
@@ -319,9 +323,7 @@ impl ShardNode {
                 self.on_batch(now, source, batch, effects);
             }
             (NodeId::Shard(destination), Message::PullBatches { above }) => {
-                for batch in self.outgoing.above(destination, above, now) {
-                    effects.send(from, Message::Batch(batch));
-                }
+                self.serve_batches(now, destination, above, effects);
             }
             (NodeId::Shard(destination), Message::Received { sequence }) => {
                 if !self.outgoing.received(destination, sequence) {
@@ -451,7 +453,8 @@ impl ShardNode {
 
     fn on_admin(&mut self, request: Admin, effects: &mut ShardEffects) {
         let Admin::SetBalance { address, .. } = &request;
-        if !self.locale.is_local(address) {
+        let mints = self.config.settings.minting == Minting::Administrator;
+        if !mints || !self.locale.is_local(address) {
             drop_input(effects, DropReason::Invalid);
         } else if self.admin.len() >= MAX_ADMIN {
             drop_input(effects, DropReason::QueueFull);

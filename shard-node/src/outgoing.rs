@@ -185,17 +185,18 @@ impl OutgoingQueues {
         true
     }
 
-    /// Kept batches for `destination` above a height, oldest first, at most [`MAX_RESENT`].
+    /// Kept batches for `destination` above a height, oldest first, at most `most`.
     pub(crate) fn above(
         &mut self,
         destination: ShardId,
         height: Height,
+        most: usize,
         now: Timestamp,
     ) -> Vec<Arc<ReceiptBatch>> {
         let Some(queue) = self.destinations.get_mut(destination.0 as usize) else {
             return Vec::new();
         };
-        let above = queue.retained.range_mut(height.next()..).take(MAX_RESENT);
+        let above = queue.retained.range_mut(height.next()..).take(most);
         above.map(|(_, retained)| retained.send_again(now)).collect()
     }
 

@@ -1,13 +1,16 @@
 //! Nodes that break the rules: machines around the real ones that alter what those hear and say.
 
+mod equivocating_leader;
 mod garbage;
 mod lies;
 mod lying_shard;
 mod silent;
+mod story;
 mod twins;
 
 use cross_shard_msg::{Effect, Effects, Input, Machine, Timestamp};
 
+pub use equivocating_leader::EquivocatingLeader;
 pub use garbage::Garbage;
 pub use lies::Lie;
 pub use lying_shard::LyingShard;

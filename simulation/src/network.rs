@@ -85,6 +85,7 @@ impl Network {
             base_fee_moves: false,
             genesis_time: 0,
             gate: spec.gate,
+            minting: cross_shard_msg::settings::Minting::Never,
             verify_signatures: false,
             bounds: Bounds {
                 mempool: 1_000_000,

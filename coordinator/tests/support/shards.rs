@@ -39,6 +39,7 @@ pub fn settings(shards: usize, validators: usize) -> Settings {
         base_fee_moves: true,
         genesis_time: 0,
         gate: Gate::Checkpoint,
+        minting: cross_shard_msg::settings::Minting::Administrator,
         verify_signatures: true,
         bounds: Bounds {
             mempool: 1_000,

@@ -257,6 +257,7 @@ pub fn settings() -> Settings {
         base_fee_moves: true,
         genesis_time: 1_700_000_000,
         gate: Gate::Checkpoint,
+        minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: true,
         bounds: Bounds {
             mempool: 100,

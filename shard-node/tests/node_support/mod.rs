@@ -164,6 +164,7 @@ impl World {
             base_fee_moves: false,
             genesis_time: 1_700_000_000,
             gate,
+            minting: cross_shard_msg::settings::Minting::Administrator,
             verify_signatures: false,
             bounds,
         };

@@ -158,6 +158,13 @@ impl Observed {
             (Event::Dropped { reason }, _) => {
                 *self.drops.entry((node, reason)).or_default() += 1;
             }
+            // The report on Byzantine nodes reads these by itself.
+            (
+                Event::ShardEquivocated { .. }
+                | Event::ValidatorEquivocated { .. }
+                | Event::LeftOut { .. },
+                _,
+            ) => {}
             // No node but a shard observes these.
             (
                 Event::BlockExecuted { .. }

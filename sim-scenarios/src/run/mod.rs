@@ -16,6 +16,7 @@ pub mod simulate_faults;
 pub mod simulate_profile;
 pub mod simulate_trace;
 pub mod simulated;
+mod simulated_byzantine;
 pub mod up;
 
 use std::fs::File;

@@ -16,9 +16,10 @@ use simulation::{CostProfile, FaultPlan, Follower, Link, Links, World};
 use super::collect::empty_records;
 use super::prepare::Job;
 use super::reexecute::ShardLogs;
+use super::simulated_byzantine;
 use crate::client::{Client, ClientConfig, ClientProgress};
 use crate::launch::{NetworkPlan, NodeFileError};
-use crate::scenario::Scenario;
+use crate::scenario::{Byzantine, Scenario};
 use crate::workload::SignedWorkload;
 
 /// How long a write takes to be durable in the simulated world.
@@ -139,7 +140,8 @@ pub fn simulate_workload(
     config.assume_senders |= trust_senders;
     let client = Client::new(config, allocation, workload);
     let last = Rc::new(RefCell::new(None::<Arc<ClientProgress>>));
-    let mut network = SimulatedNetwork::new(plan, conditions.profile, &restartable)?;
+    let mut network =
+        SimulatedNetwork::new(plan, conditions.profile, &restartable, &scenario.byzantine)?;
     if trust_senders {
         network.world.trust_senders();
     }
@@ -182,7 +184,7 @@ pub fn simulate<C: Machine + 'static>(
     follower: impl Follower<C> + 'static,
     done: impl FnMut() -> bool,
 ) -> Result<Simulated, SimulationError> {
-    let mut network = SimulatedNetwork::new(plan, conditions.profile, &BTreeSet::new())?;
+    let mut network = SimulatedNetwork::new(plan, conditions.profile, &BTreeSet::new(), &[])?;
     network.world.add(NodeId::Client, client, follower);
     if network.world.run(conditions.end, done) {
         network.world.run(network.world.now() + conditions.linger, || false);
@@ -204,6 +206,7 @@ impl SimulatedNetwork {
         plan: &NetworkPlan,
         profile: CostProfile,
         restartable: &BTreeSet<NodeId>,
+        byzantine: &[Byzantine],
     ) -> Result<Self, SimulationError> {
         let verify = plan.settings.verify_signatures;
         let mut network = Self {
@@ -213,6 +216,11 @@ impl SimulatedNetwork {
             unrecovered: Rc::default(),
         };
         for node in plan.nodes() {
+            if let Some(one) = byzantine.iter().find(|one| one.target == node) {
+                let recorder = network.recorder(node);
+                simulated_byzantine::add(&mut network.world, plan, one, recorder)?;
+                continue;
+            }
             match node {
                 NodeId::Shard(shard) => {
                     let config = plan.shard_config(shard)?;
@@ -252,8 +260,7 @@ impl SimulatedNetwork {
     {
         let refused = |problem: E| SimulationError::Machine { node, problem: problem.to_string() };
         let machine = machine.map_err(refused)?;
-        let (records, logs) = (Rc::clone(&self.records), Rc::clone(&self.logs));
-        let recorder = Recorder { node, records, logs };
+        let recorder = self.recorder(node);
         let Some(config) = again else {
             self.world.add(node, machine, recorder);
             return Ok(());
@@ -275,6 +282,10 @@ impl SimulatedNetwork {
         };
         self.world.add_restartable(node, restart, recorder);
         Ok(())
+    }
+
+    fn recorder(&self, node: NodeId) -> Recorder {
+        Recorder { node, records: Rc::clone(&self.records), logs: Rc::clone(&self.logs) }
     }
 
     fn check_restarts(&self) -> Result<(), SimulationError> {
@@ -325,7 +336,7 @@ impl Follower<Client> for Listener {
 }
 
 /// Keeps what a node makes durable.
-struct Recorder {
+pub(super) struct Recorder {
     node: NodeId,
     records: Rc<RefCell<Records>>,
     logs: Rc<RefCell<ShardLogs>>,

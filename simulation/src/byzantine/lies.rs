@@ -1,10 +1,14 @@
-//! What a dishonest shard may say.
+//! What a dishonest shard may say, each lie in a file of its own.
 
-use alloy_primitives::B256;
-use cross_shard_msg::{Action, Header, Outgoing, Receipt, ShardId, Wei};
+mod forge;
+mod fork;
+mod ledger;
+mod mint;
+mod repeat;
+pub(super) mod skip;
+mod state_root;
 
-/// Wei in a unit of [`Lie::Mint`].
-const ETHER: Wei = Wei::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
+use cross_shard_msg::{Header, Outgoing, Receipt, ShardId, Wei};
 
 /// A lie, told from a height on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +25,7 @@ pub enum Lie {
         /// Whether `held` is less by that much.
         covered: bool,
     },
-    /// The same, and the books say that an administrator added the value. Validators take a
-    /// shard's word for that (R-LED-4).
+    /// The same, and the books say that an administrator added the value (R-LED-4).
     Mint {
         /// Value of the receipt, in units of 10¹⁸ wei.
         ether: u64,
@@ -31,8 +34,18 @@ pub enum Lie {
     Skip,
     /// One block releases its last receipt twice.
     Repeat,
-    /// Other headers go to half of the committee than to the other half: a fork at every block.
+    /// Two chains: validators and shards with an even number are shown one, the others the other.
     Equivocate,
+}
+
+/// How a story differs from what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Not at all.
+    Truth,
+    Lie(Lie),
+    /// The other chain of [`Lie::Equivocate`].
+    Fork,
 }
 
 /// What a liar has said so far that its books do not have.
@@ -40,57 +53,62 @@ pub enum Lie {
 pub(super) struct Surplus {
     pub receipts: u64,
     pub value: Wei,
-    pub covered: bool,
     /// The pair whose sequence has moved on.
     pub destination: Option<ShardId>,
 }
 
 impl Lie {
+    /// The stories that it takes: each is told to the validators and shards whose number leaves its
+    /// index as the remainder.
+    pub(super) fn stories(self) -> Vec<Told> {
+        match self {
+            Self::Equivocate => vec![Told::Truth, Told::Fork],
+            lie => vec![Told::Lie(lie)],
+        }
+    }
+
+    /// The receipt that one block releases besides its own, of which `last` is the last.
+    fn extra(self, last: &Receipt) -> Option<Receipt> {
+        match self {
+            Self::Forge { value, .. } => Some(forge::receipt(last, Wei::from(value))),
+            Self::Mint { ether } => Some(forge::receipt(last, mint::value(ether))),
+            Self::Repeat => Some(repeat::receipt(last)),
+            Self::StateRoot | Self::Ledger(_) | Self::Skip | Self::Equivocate => None,
+        }
+    }
+}
+
+impl Told {
     /// Changes what a block says that it released; once.
     pub(super) fn outgoing(self, outgoing: &mut [Outgoing], surplus: &mut Surplus) {
+        let Self::Lie(lie) = self else { return };
         let Some(first) = outgoing.first_mut().filter(|_| surplus.destination.is_none()) else {
             return;
         };
-        let Some(last) = first.receipts.last().cloned() else { return };
-        let gift = |value| {
-            let action = Action::Refund { to: last.account(), value };
-            Receipt { action, ..last.clone() }
-        };
-        let (extra, covered) = match self {
-            Self::Forge { value, covered } => (gift(Wei::from(value)), covered),
-            Self::Mint { ether } => (gift(Wei::from(ether).saturating_mul(ETHER)), false),
-            Self::Repeat => (last, false),
-            _ => return,
-        };
+        let Some(extra) = first.receipts.last().and_then(|last| lie.extra(last)) else { return };
         surplus.receipts = 1;
         surplus.value = extra.value();
-        surplus.covered = covered;
         surplus.destination = Some(first.destination);
         first.receipts.push(extra);
     }
 
     /// Changes a header, whose receipts and parent are changed already.
     pub(super) fn header(self, header: &mut Header, surplus: &Surplus) {
+        if let Some(destination) = surplus.destination {
+            for sent in header.sent.iter_mut().filter(|sent| sent.destination == destination) {
+                sent.sequence.0 += surplus.receipts;
+                sent.value = sent.value.saturating_add(surplus.value);
+            }
+            header.ledger.sent = header.ledger.sent.saturating_add(surplus.value);
+        }
         match self {
-            Self::StateRoot => header.state_root = B256::repeat_byte(0xbb),
-            Self::Ledger(more) => {
-                header.ledger.held = header.ledger.held.saturating_add(Wei::from(more));
-            }
-            Self::Forge { .. } | Self::Repeat | Self::Mint { .. } => {
-                let Some(destination) = surplus.destination else { return };
-                for sent in header.sent.iter_mut().filter(|sent| sent.destination == destination) {
-                    sent.sequence.0 += surplus.receipts;
-                    sent.value = sent.value.saturating_add(surplus.value);
-                }
-                header.ledger.sent = header.ledger.sent.saturating_add(surplus.value);
-                if let Self::Mint { .. } = self {
-                    header.ledger.minted = header.ledger.minted.saturating_add(surplus.value);
-                }
-                if surplus.covered {
-                    header.ledger.held = header.ledger.held.saturating_sub(surplus.value);
-                }
-            }
-            Self::Skip | Self::Equivocate => {}
+            Self::Truth => {}
+            Self::Fork => fork::differ(header),
+            Self::Lie(Lie::StateRoot) => state_root::make_up(header),
+            Self::Lie(Lie::Ledger(more)) => ledger::inflate(header, more),
+            Self::Lie(Lie::Forge { covered: true, .. }) => forge::pay(header, surplus),
+            Self::Lie(Lie::Mint { .. }) => mint::book(header, surplus),
+            Self::Lie(Lie::Forge { .. } | Lie::Repeat | Lie::Skip | Lie::Equivocate) => {}
         }
     }
 }

@@ -1,39 +1,27 @@
 //! A shard that runs the real node and tells another story about it.
 //!
 //! From the height of its lie on it signs a chain of its own: headers and batches as the real ones,
-//! altered, each on top of the altered one before. To itself it is honest, so its own disk is not
-//! what it says.
+//! altered, each on top of the altered one before. If it equivocates there are two such chains. To
+//! itself it is honest, so its own disk is not what it says.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use alloy_primitives::B256;
-use cross_shard_msg::header::signing_digest;
-use cross_shard_msg::receipt::prove_outgoing;
 use cross_shard_msg::{
-    Audience, Certificate, Effect, Effects, Height, InclusionProof, Input, Machine, Message,
-    NetworkId, NodeId, Outgoing, ReceiptBatch, SealedHeader, SecretKey, Sequence, ShardId,
-    SignedHeader, Timestamp, ValidatorIndex,
+    Audience, Effect, Effects, Height, Input, Machine, Message, NodeId, ShardId, Timestamp,
+    ValidatorIndex,
 };
 use shard_node::{Job, ShardConfig, ShardNode, Timer};
 
-use super::lies::Surplus;
+use super::story::Story;
 use super::{Lie, ask};
 
 /// A shard that lies.
 #[derive(Debug)]
 pub struct LyingShard {
     node: ShardNode,
-    key: SecretKey,
-    network: NetworkId,
+    shard: ShardId,
+    shards: u32,
     validators: u32,
-    lie: Lie,
-    from: Height,
-    surplus: Surplus,
-    /// What is said of each real header, by its hash.
-    told: BTreeMap<B256, SignedHeader>,
-    batches: BTreeMap<(Height, ShardId), Arc<ReceiptBatch>>,
-    kept_back: Option<(Height, ShardId)>,
+    /// One, or two that are told in turns. Never empty.
+    stories: Vec<Story>,
 }
 
 impl LyingShard {
@@ -47,105 +35,51 @@ impl LyingShard {
         from: Height,
     ) -> Result<Self, shard_node::ConfigError> {
         let (key, network) = (config.key.clone(), config.settings.network);
-        let validators = u32::try_from(config.settings.validators.len()).unwrap_or(u32::MAX);
+        let story = |told| Story::new(told, from, key.clone(), network);
         Ok(Self {
+            shard: config.shard,
+            shards: config.settings.shard_count(),
+            validators: u32::try_from(config.settings.validators.len()).unwrap_or(u32::MAX),
+            stories: lie.stories().into_iter().map(story).collect(),
             node: ShardNode::new(config)?,
-            key,
-            network,
-            validators,
-            lie,
-            from,
-            surplus: Surplus::default(),
-            told: BTreeMap::new(),
-            batches: BTreeMap::new(),
-            kept_back: None,
         })
     }
 
-    /// Makes up the story of a new block, whose real header and batches these are.
-    fn invent(&mut self, real: &SignedHeader, batches: &[Arc<ReceiptBatch>]) {
-        if real.height < self.from || self.told.contains_key(&real.hash()) {
+    /// Which story a node hears.
+    fn story(&self, to: NodeId) -> Option<&Story> {
+        let number = match to {
+            NodeId::Shard(shard) => shard.0,
+            NodeId::Coordinator(index) => index.0,
+            NodeId::Client => 0,
+        };
+        self.stories.get(number as usize % self.stories.len().max(1))
+    }
+
+    fn send(&self, to: NodeId, message: Message, effects: &mut Effects<Self>) {
+        if let Some(message) = self.story(to).and_then(|story| story.tell(message)) {
+            effects.send(to, message);
+        }
+    }
+
+    fn broadcast(&self, to: Audience, message: Message, effects: &mut Effects<Self>) {
+        if let [story] = self.stories.as_slice() {
+            if let Some(message) = story.tell(message) {
+                effects.broadcast(to, message);
+            }
             return;
         }
-        let before = self.surplus.clone();
-        let mut outgoing: Vec<Outgoing> =
-            batches.iter().map(|batch| batch.outgoing.clone()).collect();
-        for outgoing in &mut outgoing {
-            if before.destination == Some(outgoing.destination) {
-                outgoing.first = Sequence(outgoing.first.0 + before.receipts);
-            }
+        let shards = (0..self.shards).map(ShardId).filter(|shard| *shard != self.shard);
+        let shards = shards.map(NodeId::Shard);
+        let nodes: Vec<NodeId> = match to {
+            Audience::Coordinators => (0..self.validators)
+                .map(|index| NodeId::Coordinator(ValidatorIndex(index)))
+                .collect(),
+            Audience::Shards => shards.collect(),
+            Audience::ShardsAndClient => shards.chain([NodeId::Client]).collect(),
+        };
+        for node in nodes {
+            self.send(node, message.clone(), effects);
         }
-        self.lie.outgoing(&mut outgoing, &mut self.surplus);
-        let (root, proofs) = prove_outgoing(&outgoing);
-        let mut header = (*real.header).clone();
-        header.outgoing_receipts_root = root;
-        if let Some(parent) = self.told.get(&header.parent) {
-            header.parent = parent.hash();
-        }
-        self.lie.header(&mut header, &self.surplus);
-        let said = self.sign(SealedHeader::seal(header));
-        self.told.insert(real.hash(), said.clone());
-        for ((batch, outgoing), proof) in batches.iter().zip(outgoing).zip(proofs) {
-            self.keep(batch, &said, outgoing, proof);
-        }
-    }
-
-    fn keep(
-        &mut self,
-        real: &ReceiptBatch,
-        header: &SignedHeader,
-        outgoing: Outgoing,
-        proof: InclusionProof,
-    ) {
-        let chain = real.chain.iter().map(|signed| self.say(signed)).collect();
-        let name = (header.height, outgoing.destination);
-        if self.kept_back.is_none() && self.lie == Lie::Skip {
-            self.kept_back = Some(name);
-        }
-        let batch = ReceiptBatch { chain, header: header.clone(), outgoing, proof };
-        self.batches.insert(name, Arc::new(batch));
-    }
-
-    fn sign(&self, header: SealedHeader) -> SignedHeader {
-        let digest = signing_digest(&self.network, &header.hash());
-        SignedHeader { certificate: Certificate::single(&self.key, &digest), header }
-    }
-
-    fn say(&self, real: &SignedHeader) -> SignedHeader {
-        self.told.get(&real.hash()).unwrap_or(real).clone()
-    }
-
-    fn speak(&self, message: Message) -> Option<Message> {
-        Some(match message {
-            Message::Headers(headers) => {
-                Message::Headers(Arc::new(headers.iter().map(|signed| self.say(signed)).collect()))
-            }
-            Message::Batch(batch) => {
-                let name = (batch.header.height, batch.outgoing.destination);
-                if self.kept_back == Some(name) {
-                    return None;
-                }
-                Message::Batch(self.batches.get(&name).cloned().unwrap_or(batch))
-            }
-            other => other,
-        })
-    }
-
-    /// Another header of the same height for half of the committee.
-    fn fork(&self, message: &Message) -> Option<Message> {
-        let Message::Headers(headers) = message else { return None };
-        if self.lie != Lie::Equivocate {
-            return None;
-        }
-        let forked = headers.iter().map(|signed| {
-            let mut header = (*signed.header).clone();
-            header.state_root = B256::repeat_byte(0xee);
-            match signed.height < self.from {
-                true => signed.clone(),
-                false => self.sign(SealedHeader::seal(header)),
-            }
-        });
-        Some(Message::Headers(Arc::new(forked.collect())))
     }
 }
 
@@ -171,28 +105,14 @@ impl Machine for LyingShard {
             }
         }
         if let Some(header) = new {
-            self.invent(&header, &batches);
+            for story in &mut self.stories {
+                story.invent(&header, &batches);
+            }
         }
         for effect in spoken {
             match effect {
-                Effect::Send { to, message } => {
-                    if let Some(message) = self.speak(message) {
-                        effects.send(to, message);
-                    }
-                }
-                Effect::Broadcast { to, message } => {
-                    let Some(message) = self.speak(message) else { continue };
-                    match self.fork(&message) {
-                        Some(other) if to == Audience::Coordinators => {
-                            for index in 0..self.validators {
-                                let message = if index % 2 == 0 { &message } else { &other };
-                                let to = NodeId::Coordinator(ValidatorIndex(index));
-                                effects.send(to, message.clone());
-                            }
-                        }
-                        _ => effects.broadcast(to, message),
-                    }
-                }
+                Effect::Send { to, message } => self.send(to, message, effects),
+                Effect::Broadcast { to, message } => self.broadcast(to, message, effects),
                 Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
                 Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
                 Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
