@@ -7,6 +7,7 @@ use alloy_primitives::Address;
 use cross_shard_msg::{Checkpoint, CheckpointNumber, ShardId};
 
 use crate::base::Base;
+use crate::partitioner::Move;
 use crate::residents::Residents;
 
 /// Where an account lives.
@@ -103,6 +104,18 @@ impl Allocation {
         }
     }
 
+    /// Moves accounts as of checkpoint `at`, which must be newer than all before it. Residents stay
+    /// everywhere, whatever the moves say.
+    pub fn relocate(&mut self, at: CheckpointNumber, moves: &[Move]) {
+        if at <= self.newest {
+            return;
+        }
+        self.newest = at;
+        for moved in moves {
+            self.overrides.entry(moved.account).or_default().push((at, moved.to));
+        }
+    }
+
     fn override_at(&self, address: &Address, at: CheckpointNumber) -> Option<ShardId> {
         if self.overrides.is_empty() {
             return None;
@@ -155,6 +168,18 @@ mod tests {
         allocation.apply(&checkpoint(1, vec![place(0)]));
         assert_eq!(allocation.home(&contract), Home::Shard(ShardId(1)));
         assert_eq!(allocation.newest(), CheckpointNumber(2));
+    }
+
+    #[test]
+    fn a_moved_account_has_a_home_per_checkpoint() {
+        let account = Address::with_last_byte(0x44);
+        let mut allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        let to = |shard| [Move { account, from: ShardId(0), to: ShardId(shard) }];
+        allocation.relocate(CheckpointNumber(2), &to(3));
+        allocation.relocate(CheckpointNumber(2), &to(1));
+        allocation.relocate(CheckpointNumber(5), &to(2));
+        let homes = [1, 2, 4, 5].map(|at| allocation.home_at(&account, CheckpointNumber(at)));
+        assert_eq!(homes, [0, 3, 3, 2].map(|shard| Home::Shard(ShardId(shard))));
     }
 
     #[test]
