@@ -1,4 +1,4 @@
-//! Processes that are killed while a run is under way.
+//! Processes that die while a run is under way, though the scenario does not say so.
 
 use runtime::observations::read_observations;
 use runtime::records::read_records;
