@@ -6,7 +6,7 @@
 use alloy_primitives::B256;
 use cross_shard_msg::hash::Preimage;
 use cross_shard_msg::signature::{NodeSignature, PublicKey, SecretKey};
-use cross_shard_msg::{Epoch, Incarnation, NetworkId, ValidatorIndex, View};
+use cross_shard_msg::{Epoch, Incarnation, NetworkId, ValidatorIndex, View, verified};
 use ed25519_dalek::VerifyingKey;
 
 use crate::quorum::quorum;
@@ -128,8 +128,11 @@ impl Verifier for Committee {
         signature: &NodeSignature,
     ) -> bool {
         self.keys.get(validator.0 as usize).is_some_and(|key| {
-            let signature = ed25519_dalek::Signature::from_bytes(&signature.0.0);
-            key.verify_strict(preimage.as_slice(), &signature).is_ok()
+            let name = PublicKey(B256::from(key.to_bytes()));
+            verified::check(&name, preimage, signature, || {
+                let signature = ed25519_dalek::Signature::from_bytes(&signature.0.0);
+                key.verify_strict(preimage.as_slice(), &signature).is_ok()
+            })
         })
     }
 }

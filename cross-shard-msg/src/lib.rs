@@ -27,6 +27,7 @@ pub mod submission;
 pub mod testdata;
 pub mod transaction;
 pub mod units;
+pub mod verified;
 
 pub use block::{Block, Body, Cause, Failure, Incoming, Leg, LegStatus, ReceiptKind};
 pub use certificate::{Certificate, ShardKeys};

@@ -58,6 +58,29 @@ pub fn prove(leaves: &[B256], index: usize) -> Option<InclusionProof> {
     })
 }
 
+/// Root of the tree over `leaves`, and the proof for each of them, in order: as [`root`] and
+/// [`prove`] say, but the tree is built once.
+#[must_use]
+pub fn prove_all(leaves: &[B256]) -> (B256, Vec<InclusionProof>) {
+    let Ok(count) = u32::try_from(leaves.len()) else { return (root(leaves), Vec::new()) };
+    let mut levels: Vec<Vec<B256>> = vec![leaves.iter().map(hash_leaf).collect()];
+    while let Some(level) = levels.last().filter(|level| level.len() > 1) {
+        let above = parents(level);
+        levels.push(above);
+    }
+    let Some(top) = levels.last().and_then(|level| level.first()) else {
+        return (B256::ZERO, Vec::new());
+    };
+    let proof = |index: u32| {
+        let siblings = levels.iter().zip(0..).filter_map(|(level, height)| {
+            let sibling = (index as usize >> height) ^ 1;
+            level.get(sibling).copied()
+        });
+        InclusionProof { index, leaves: count, siblings: siblings.collect() }
+    };
+    (seal(leaves.len(), top), (0..count).map(proof).collect())
+}
+
 impl InclusionProof {
     /// Whether `leaf` is at this proof's index of the tree with this root.
     #[must_use]
@@ -128,6 +151,17 @@ mod tests {
                 assert!(count == 1 || !moved.verify(&root, leaf));
             }
             assert!(prove(&leaves, usize::from(count)).is_none());
+        }
+    }
+
+    #[test]
+    fn proofs_of_all_leaves_are_those_of_each() {
+        for count in 0..70 {
+            let leaves = leaves(count);
+            let (top, proofs) = prove_all(&leaves);
+            let one_by_one: Vec<_> = (0..leaves.len()).map(|at| prove(&leaves, at)).collect();
+            assert_eq!(top, root(&leaves));
+            assert_eq!(proofs.into_iter().map(Some).collect::<Vec<_>>(), one_by_one);
         }
     }
 

@@ -216,6 +216,5 @@ pub fn outgoing_root(outgoing: &[Outgoing]) -> B256 {
 #[must_use]
 pub fn prove_outgoing(outgoing: &[Outgoing]) -> (B256, Vec<InclusionProof>) {
     let leaves: Vec<B256> = outgoing.iter().map(Outgoing::digest).collect();
-    let proofs = (0..leaves.len()).filter_map(|index| merkle::prove(&leaves, index)).collect();
-    (merkle::root(&leaves), proofs)
+    merkle::prove_all(&leaves)
 }

@@ -8,6 +8,8 @@ use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use secp256k1::{Message, ecdsa::RecoverableSignature, ecdsa::RecoveryId};
 use serde::{Deserialize, Serialize};
 
+use crate::verified;
+
 /// An Ed25519 signature of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeSignature(pub FixedBytes<64>);
@@ -36,7 +38,9 @@ impl SecretKey {
     /// Signs a digest of [`crate::hash::Preimage`].
     #[must_use]
     pub fn sign(&self, digest: &B256) -> NodeSignature {
-        NodeSignature(FixedBytes::from(self.0.sign(digest.as_slice()).to_bytes()))
+        let signature = NodeSignature(FixedBytes::from(self.0.sign(digest.as_slice()).to_bytes()));
+        verified::signed(|| self.public(), digest, &signature);
+        signature
     }
 }
 
@@ -51,9 +55,11 @@ impl PublicKey {
     /// of small order passes.
     #[must_use]
     pub fn verify(&self, digest: &B256, signature: &NodeSignature) -> bool {
-        VerifyingKey::from_bytes(&self.0.0).is_ok_and(|key| {
-            let signature = ed25519_dalek::Signature::from_bytes(&signature.0.0);
-            key.verify_strict(digest.as_slice(), &signature).is_ok()
+        verified::check(self, digest, signature, || {
+            VerifyingKey::from_bytes(&self.0.0).is_ok_and(|key| {
+                let signature = ed25519_dalek::Signature::from_bytes(&signature.0.0);
+                key.verify_strict(digest.as_slice(), &signature).is_ok()
+            })
         })
     }
 }

@@ -13,7 +13,7 @@ mod sending;
 use std::collections::BTreeMap;
 
 use cross_shard_msg::{
-    Audience, Duration, Event, Machine, Message, NodeId, Observation, Timestamp,
+    Audience, Duration, Event, Machine, Message, NodeId, Observation, Timestamp, verified::Verified,
 };
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng as _;
@@ -59,6 +59,8 @@ pub struct World {
     digest: Digest,
     statistics: Statistics,
     out: Vec<Outgoing>,
+    /// Of signatures that all nodes check one really is; each is charged.
+    verified: Verified,
 }
 
 /// Is shown every event.
@@ -136,6 +138,7 @@ impl World {
             digest: Digest::new(),
             statistics: Statistics::default(),
             out: Vec::new(),
+            verified: Verified::default(),
         }
     }
 
@@ -176,7 +179,14 @@ impl World {
 
     /// Handles events until none is left at or before `end`, or `stop` says so after an event.
     /// Returns whether `stop` did.
-    pub fn run(&mut self, end: Timestamp, mut stop: impl FnMut() -> bool) -> bool {
+    pub fn run(&mut self, end: Timestamp, stop: impl FnMut() -> bool) -> bool {
+        let mut verified = std::mem::take(&mut self.verified);
+        let stopped = verified.during(|| self.go_on(end, stop));
+        self.verified = verified;
+        stopped
+    }
+
+    fn go_on(&mut self, end: Timestamp, mut stop: impl FnMut() -> bool) -> bool {
         while let Some((at, due)) = self.queue.pop_until(end) {
             self.now = self.now.max(at);
             self.happen(due);
@@ -294,18 +304,26 @@ impl World {
             self.submit(place, from, &submissions);
             return;
         }
+        let taking = match delivery {
+            Delivery::Message { .. } => self.profile.input,
+            _ => 0,
+        };
         let mut out = std::mem::take(&mut self.out);
         self.nodes[place].deliver(self.now, delivery, &mut out);
-        let mut at = self.now;
+        let mut at = self.now + Duration(taking);
         for outgoing in out.drain(..) {
             match outgoing {
                 Outgoing::Busy(work) => at = at + self.profile.price(&work),
-                Outgoing::Send(to, message) => self.send(place, to, message, at),
+                Outgoing::Send(to, message) => {
+                    at = at + Duration(self.profile.message);
+                    self.send(place, to, message, at);
+                }
                 Outgoing::Broadcast(audience, message) => {
-                    self.broadcast(place, audience, &message, at);
+                    at = self.broadcast(place, audience, &message, at);
                 }
                 Outgoing::SetTimer(token, when) => {
-                    let due = self.nodes[place].world_time(when).max(at);
+                    let wake = Duration(self.profile.wake);
+                    let due = (self.nodes[place].world_time(when) + wake).max(at);
                     self.deliver_at(due, place, Delivery::Timer(token));
                 }
                 Outgoing::Persist(write) => {
