@@ -1,5 +1,6 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
+pub mod calibrate;
 pub mod cli;
 pub mod client;
 pub mod launch;

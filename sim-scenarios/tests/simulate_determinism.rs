@@ -6,7 +6,6 @@ use sim_scenarios::report::summary;
 use sim_scenarios::run::simulate::{SimulateOptions, simulate};
 use sim_scenarios::run::{Interrupt, Progress};
 use sim_scenarios::scenario::{EXAMPLES, Places, parse};
-use simulation::CostProfile;
 
 /// What makes a scenario short; its thresholds need not hold then.
 fn shortened(name: &str) -> &'static [&'static str] {
@@ -35,11 +34,11 @@ fn run(text: &str, set: &[&str], seed: Option<u64>) -> Option<Outcome> {
     set.extend(seed.map(|seed| format!("seed={seed}")));
     let places = Places { base: ".".into(), data };
     let scenario = parse("scenario.toml", text, &set, &places).unwrap_or_else(|e| panic!("{e}"));
-    let options = SimulateOptions { profile: CostProfile::REFERENCE, trace: None };
-    let run = simulate(&scenario, options, &Interrupt::default(), &Progress::new(true)).unwrap();
+    let options = SimulateOptions::default();
+    let run = simulate(&scenario, &options, &Interrupt::default(), &Progress::new(true)).unwrap();
     let measured = measure(&run);
     Some(Outcome {
-        digest: run.simulation.unwrap().digest.to_string(),
+        digest: run.simulation.as_ref().unwrap().digest.to_string(),
         summary: summary(&measured).to_string(),
         verdict: measured.results.verdict,
     })

@@ -114,7 +114,7 @@ fn an_honest_run_holds_and_says_what_was_checked() {
     let records = from_disk(&ran, &ran.simulated.logs);
     let ending =
         Ending { at: ran.simulated.end, bound: Duration::from_secs(5), ..Ending::default() };
-    let circumstances = Circumstances { ending: Some(ending), mainnet: None };
+    let circumstances = Circumstances { ending: Some(ending), ..Circumstances::default() };
     for finding in examine(&records, &circumstances) {
         match (finding.invariant, finding.verdict) {
             (Invariant::Ethereum, verdict) => {
@@ -178,7 +178,7 @@ fn what_stands_still_when_faults_are_over() {
     let bound = Duration::from_millis(500);
     let at = |at: Timestamp| Circumstances {
         ending: Some(Ending { at, bound, ..Ending::default() }),
-        mainnet: None,
+        ..Circumstances::default()
     };
     let invariant = Invariant::Liveness;
     let whole = from_disk(&ran, &ran.simulated.logs);
@@ -234,7 +234,7 @@ fn a_block_that_is_not_mainnets() {
         transactions_root: header.transactions_root,
         receipts_root: Some(header.results_root),
     };
-    let of = |mainnet| Circumstances { ending: None, mainnet: Some(mainnet) };
+    let of = |mainnet| Circumstances { mainnet: Some(mainnet), ..Circumstances::default() };
     let invariant = Invariant::Ethereum;
     assert!(matches!(found(&records, &of(mainnet), invariant), Verdict::Held(_)));
     let gas_used = mainnet.gas_used.plus(Gas(1));

@@ -1,4 +1,8 @@
-//! What work costs a node's CPU in the simulation.
+//! What work costs a node in the simulation: time of its CPU, and what passes before its thread runs.
+//!
+//! Machines say what they did ([`Work`]); the world adds what a machine does not see: messages that
+//! are sent and taken, the way through the network's threads, the time until a sleeping thread runs
+//! again, the write of a record. `shardlab calibrate` measures all of it.
 
 use cross_shard_msg::{Duration, Work};
 
@@ -21,10 +25,25 @@ pub struct CostProfile {
     pub trie_update: u64,
     /// Per 1,000 bytes hashed, encoded or decoded.
     pub kilobyte: u64,
+    /// Per message taken from the network: its frame, its bytes, its place in a queue.
+    pub input: u64,
+    /// Per message and receiver handed to the network.
+    pub message: u64,
+    /// Time, not CPU of the node, from the sender's hand to the receiver's thread, on a link without
+    /// delay: the network's own threads, sockets, wake-ups.
+    pub transit: u64,
+    /// Time, not CPU, by which a timer wakes a sleeping thread late.
+    pub wake: u64,
+    /// Time, not CPU, until a record is durable.
+    pub record: u64,
+    /// Messages between a client and shards leave together, at multiples of this time: as the
+    /// network of processes does it, so that many small ones share a wake-up.
+    pub linger: u64,
 }
 
 impl CostProfile {
-    /// Work takes no time: for tests of logic.
+    /// Work takes no time: for tests of logic. A record is durable after 50 µs all the same, so that
+    /// there is a moment at which a crash can lose it.
     pub const FREE: Self = Self {
         kilogas: 0,
         transfer: 0,
@@ -34,9 +53,16 @@ impl CostProfile {
         verification: 0,
         trie_update: 0,
         kilobyte: 0,
+        input: 0,
+        message: 0,
+        transit: 0,
+        wake: 0,
+        record: 50_000,
+        linger: 0,
     };
 
-    /// One core of the 2-core EPYC machine on which docs/performance.md was measured.
+    /// One core of a 2-core AMD EPYC machine as `shardlab calibrate` measured it; the profile
+    /// `epyc-2-core` that ships.
     pub const REFERENCE: Self = Self {
         kilogas: 150,
         transfer: 300,
@@ -46,6 +72,12 @@ impl CostProfile {
         verification: 50_000,
         trie_update: 6_000,
         kilobyte: 500,
+        input: 2_000,
+        message: 2_000,
+        transit: 50_000,
+        wake: 60_000,
+        record: 50_000,
+        linger: 2_000_000,
     };
 
     /// Time that `work` takes.

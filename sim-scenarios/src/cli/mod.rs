@@ -1,6 +1,7 @@
 //! The command line of `shardlab`. Each subcommand has a file of its own: its arguments, and what
 //! it does with them.
 
+mod calibrate;
 mod check;
 mod examples;
 mod exit;
@@ -37,6 +38,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Trace(trace::Arguments),
     Up(up::Arguments),
+    Calibrate(calibrate::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
     Examples(examples::Arguments),
@@ -61,6 +63,7 @@ pub fn main() -> Exit {
         Command::Run(arguments) => run::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Trace only what concerns this transaction
     #[arg(long, requires = "trace", value_name = "HASH")]
     tx: Option<B256>,
-    /// What work costs a node: `reference`, `free` or a file
+    /// What work costs a node: `default`, `free` or a file of `shardlab calibrate`
     #[arg(long, default_value = DEFAULT_PROFILE, value_name = "NAME|FILE")]
     profile: String,
 }
@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     let narrowed = TraceOptions { until: arguments.until, transaction: arguments.tx };
     let options = SimulateOptions { profile, trace: arguments.trace.then_some(narrowed) };
     let progress = Progress::new(arguments.quiet || arguments.json || arguments.trace);
-    let outcome = simulate(&scenario, options, &interrupt, &progress);
+    let outcome = simulate(&scenario, &options, &interrupt, &progress);
     progress.clear();
     match outcome {
         Ok(data) => tell(arguments, &data, &directory),
@@ -134,12 +134,13 @@ fn speed(data: &RunData) -> String {
     let rate = facts.events as f64 / (real.0.max(1) as f64 / 1e9);
     let rounded = |time: Duration| print_duration(Duration::from_millis(time.as_millis()));
     format!(
-        "  simulated {} of virtual time in {} of real time: {} events, {} per second\n  digest \
-         {}\n",
+        "  simulated {} of virtual time in {} of real time: {} events, {} per second\n  costs of {}\n  \
+         digest {}\n",
         rounded(facts.time),
         rounded(real),
         number::grouped(facts.events),
         number::grouped(rate as u64),
+        facts.profile.name,
         facts.digest
     )
 }

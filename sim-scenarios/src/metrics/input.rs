@@ -9,6 +9,7 @@ use runtime::process::ProcessReport;
 use simulation::checkers::{MainnetBlock, Records};
 
 use crate::run::facts::{CpuUse, MachineFacts};
+use crate::run::simulate_profile::NamedProfile;
 use crate::scenario::{FaultBand, Scenario};
 
 /// A finished run.
@@ -38,8 +39,10 @@ pub struct RunData {
 }
 
 /// What a simulated run came to: the same on every machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimulationFacts {
+    /// What work cost.
+    pub profile: NamedProfile,
     /// Digest of everything that happened. Equal runs have equal digests.
     pub digest: B256,
     /// Events handled.

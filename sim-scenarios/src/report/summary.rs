@@ -10,6 +10,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::SCHEMA_VERSION;
+use super::byzantine::ByzantineSummary;
 use super::number::{milliseconds, rounded};
 use crate::metrics::graph;
 use crate::metrics::results::{Counts, PhaseResults, Spread, failure_name};
@@ -49,6 +50,8 @@ pub struct Summary {
     skipped_rows: Counted,
     setup: Setup,
     faults: Vec<FaultSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    byzantine: Option<ByzantineSummary>,
     warnings: Vec<String>,
 }
 
@@ -99,6 +102,7 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
         skipped_rows: results.skipped.clone(),
         setup: Setup { transactions: results.setup.0, settled: results.setup.1 },
         faults: measured.run.faults.iter().map(FaultSummary::of).collect(),
+        byzantine: ByzantineSummary::of(measured),
         warnings: results.warnings.run.clone(),
     }
 }
@@ -382,6 +386,7 @@ struct Setup {
 /// What only a simulated run has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Simulation {
+    profile: String,
     digest: String,
     events: u64,
     virtual_ms: f64,
@@ -390,6 +395,7 @@ struct Simulation {
 impl Simulation {
     fn of(facts: &SimulationFacts) -> Self {
         Self {
+            profile: facts.profile.name.clone(),
             digest: facts.digest.to_string(),
             events: facts.events,
             virtual_ms: milliseconds(facts.time),

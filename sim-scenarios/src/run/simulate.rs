@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, keccak256};
 use cross_shard_msg::{Duration, Timestamp};
-use simulation::CostProfile;
 
 use super::faults::fault_bands;
 use super::prepare::{Job, PrepareError, Prepared, prepare};
 use super::processes::{Stopwatch, add_laps};
 use super::reexecute::reexecute;
 use super::simulate_faults::{fault_plan, restartable};
+use super::simulate_profile::NamedProfile;
 use super::simulate_trace::{TraceOptions, tracer};
 use super::simulated::{Conditions, SimulationError, Surroundings, simulate_workload};
 use super::{Interrupt, Progress, facts};
@@ -25,10 +25,10 @@ use crate::workload::Workers;
 const END: Timestamp = Timestamp(u64::MAX / 4);
 
 /// How a scenario is simulated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SimulateOptions {
     /// What work costs.
-    pub profile: CostProfile,
+    pub profile: NamedProfile,
     /// What is printed of single events.
     pub trace: Option<TraceOptions>,
 }
@@ -51,7 +51,7 @@ pub enum SimulateError {
 /// When it cannot be made ready, a machine refuses its configuration or cannot be restarted.
 pub fn simulate(
     scenario: &Scenario,
-    options: SimulateOptions,
+    options: &SimulateOptions,
     interrupt: &Interrupt,
     progress: &Progress,
 ) -> Result<RunData, SimulateError> {
@@ -85,7 +85,7 @@ pub fn simulate(
         }
     }
     stopwatch.laps.append(&mut whole.laps);
-    data.simulation = Some(whole.facts());
+    data.simulation = Some(whole.facts(&options.profile));
     data.machine = Some(MachineUse {
         facts: facts::machine(),
         started,
@@ -110,7 +110,7 @@ impl Whole {
         &mut self,
         data: &mut RunData,
         job: Job,
-        options: SimulateOptions,
+        options: &SimulateOptions,
         interrupt: &Interrupt,
         progress: &Progress,
     ) -> Result<(), SimulateError> {
@@ -118,7 +118,8 @@ impl Whole {
         let Job { label, plan, workload, transactions, mainnet } = job;
         let mut stopwatch = Stopwatch::start();
         let workload = Arc::new(workload);
-        let conditions = Conditions { profile: options.profile, end: END, linger: Duration::ZERO };
+        let conditions =
+            Conditions { profile: options.profile.costs, end: END, linger: Duration::ZERO };
         let surroundings = Surroundings {
             faults: &|origin| fault_plan(scenario, &workload.phases, origin),
             restartable: restartable(scenario),
@@ -131,6 +132,8 @@ impl Whole {
                 }
                 interrupt.is_set()
             },
+            monitor: None,
+            disk: None,
         };
         let (mut simulated, last) =
             simulate_workload(scenario, &plan, Arc::clone(&workload), conditions, surroundings)?;
@@ -168,7 +171,7 @@ impl Whole {
     }
 
     /// One digest over those of all networks; of a single network its own.
-    fn facts(self) -> SimulationFacts {
+    fn facts(self, profile: &NamedProfile) -> SimulationFacts {
         let digest = match self.digests.as_slice() {
             [one] => *one,
             several => {
@@ -176,6 +179,6 @@ impl Whole {
                 keccak256(all)
             }
         };
-        SimulationFacts { digest, events: self.events, time: self.time }
+        SimulationFacts { profile: profile.clone(), digest, events: self.events, time: self.time }
     }
 }

@@ -11,7 +11,7 @@ use cross_shard_msg::{Duration, Machine, NodeId, Observation, ShardId, Timestamp
 use shard_node::{ShardNode, ShardRecord};
 use simulation::checkers::Records;
 use simulation::trace::TraceEvent;
-use simulation::{CostProfile, FaultPlan, Follower, Link, Links, World};
+use simulation::{CostProfile, Disk, FaultPlan, Follower, Link, Links, Monitor, World};
 
 use super::collect::empty_records;
 use super::prepare::Job;
@@ -21,9 +21,6 @@ use crate::client::{Client, ClientConfig, ClientProgress};
 use crate::launch::{NetworkPlan, NodeFileError};
 use crate::scenario::{Byzantine, Scenario};
 use crate::workload::SignedWorkload;
-
-/// How long a write takes to be durable in the simulated world.
-const DURABLE_AFTER: Duration = Duration::from_micros(50);
 
 /// Why a network cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +61,8 @@ pub struct Simulated {
     pub events: u64,
     /// Digest of everything that happened.
     pub digest: alloy_primitives::B256,
+    /// What the world counted.
+    pub statistics: simulation::Statistics,
 }
 
 /// What a simulated run is given.
@@ -90,6 +89,10 @@ pub struct Surroundings<'a> {
     pub tracer: Option<Tracer>,
     /// Is told how far the client is, now and then; `true` ends the run.
     pub look: &'a mut dyn FnMut(Timestamp, Option<&ClientProgress>) -> bool,
+    /// Sees what honest nodes make durable, and ends the run when an invariant breaks.
+    pub monitor: Option<Monitor>,
+    /// The disk of every node, if it is not the usual one.
+    pub disk: Option<Disk>,
 }
 
 /// Is shown every event of a world.
@@ -114,6 +117,8 @@ pub fn simulate_job(
         trust_senders: false,
         tracer: None,
         look: &mut |_, _| false,
+        monitor: None,
+        disk: None,
     };
     let workload = Arc::new(job.workload.clone());
     simulate_workload(scenario, &job.plan, workload, conditions, surroundings)
@@ -130,7 +135,8 @@ pub fn simulate_workload(
     conditions: Conditions,
     surroundings: Surroundings<'_>,
 ) -> Result<(Simulated, Option<ClientProgress>), SimulationError> {
-    let Surroundings { faults, restartable, trust_senders, tracer, look } = surroundings;
+    let Surroundings { faults, restartable, trust_senders, tracer, look, monitor, disk } =
+        surroundings;
     let allocation = partitioning::Allocation::new(
         plan.settings.shard_count(),
         plan.base,
@@ -140,8 +146,14 @@ pub fn simulate_workload(
     config.assume_senders |= trust_senders;
     let client = Client::new(config, allocation, workload);
     let last = Rc::new(RefCell::new(None::<Arc<ClientProgress>>));
+    let byzantine = &scenario.byzantine;
     let mut network =
-        SimulatedNetwork::new(plan, conditions.profile, &restartable, &scenario.byzantine)?;
+        SimulatedNetwork::new(plan, conditions.profile, &restartable, byzantine, monitor.as_ref())?;
+    for node in plan.nodes() {
+        if let Some(disk) = disk {
+            network.world.replace_disk(node, disk);
+        }
+    }
     if trust_senders {
         network.world.trust_senders();
     }
@@ -150,7 +162,9 @@ pub fn simulate_workload(
     }
     network.world.add(NodeId::Client, client, Listener(Rc::clone(&last)));
     let origin = || last.borrow().as_ref().and_then(|progress| progress.origin);
-    let ended = || last.borrow().as_ref().is_some_and(|progress| progress.ended.is_some());
+    let broken = || monitor.as_ref().is_some_and(Monitor::broken);
+    let ended =
+        || broken() || last.borrow().as_ref().is_some_and(|progress| progress.ended.is_some());
 
     // Faults count from the start of the first phase, which the client knows once all is set up.
     let (mut planned, mut stopped) = (false, false);
@@ -167,7 +181,10 @@ pub fn simulate_workload(
         network.check_restarts()?;
         stopped = !more || look(network.world.now(), last.borrow().as_deref());
     }
-    network.world.run(network.world.now() + conditions.linger, || false);
+    if !broken() {
+        network.world.run(network.world.now() + conditions.linger, broken);
+        network.check_restarts()?;
+    }
     let simulated = network.finish(plan);
     let last = last.borrow_mut().take().map(Arc::unwrap_or_clone);
     Ok((simulated, last))
@@ -184,7 +201,7 @@ pub fn simulate<C: Machine + 'static>(
     follower: impl Follower<C> + 'static,
     done: impl FnMut() -> bool,
 ) -> Result<Simulated, SimulationError> {
-    let mut network = SimulatedNetwork::new(plan, conditions.profile, &BTreeSet::new(), &[])?;
+    let mut network = SimulatedNetwork::new(plan, conditions.profile, &BTreeSet::new(), &[], None)?;
     network.world.add(NodeId::Client, client, follower);
     if network.world.run(conditions.end, done) {
         network.world.run(network.world.now() + conditions.linger, || false);
@@ -197,6 +214,7 @@ struct SimulatedNetwork {
     world: World,
     records: Rc<RefCell<Records>>,
     logs: Rc<RefCell<ShardLogs>>,
+    monitor: Option<Monitor>,
     /// A node that could not be rebuilt, and why.
     unrecovered: Rc<RefCell<Option<(NodeId, String)>>>,
 }
@@ -207,17 +225,20 @@ impl SimulatedNetwork {
         profile: CostProfile,
         restartable: &BTreeSet<NodeId>,
         byzantine: &[Byzantine],
+        monitor: Option<&Monitor>,
     ) -> Result<Self, SimulationError> {
         let verify = plan.settings.verify_signatures;
         let mut network = Self {
-            world: World::new(links(plan), profile, DURABLE_AFTER, verify),
+            world: World::new(links(plan), profile, Duration(profile.record), verify),
             records: Rc::new(RefCell::new(empty_records(plan))),
             logs: Rc::default(),
+            monitor: monitor.cloned(),
             unrecovered: Rc::default(),
         };
         for node in plan.nodes() {
             if let Some(one) = byzantine.iter().find(|one| one.target == node) {
-                let recorder = network.recorder(node);
+                // What it says is judged by what it does to the others.
+                let recorder = Recorder { monitor: None, ..network.recorder(node) };
                 simulated_byzantine::add(&mut network.world, plan, one, recorder)?;
                 continue;
             }
@@ -285,7 +306,8 @@ impl SimulatedNetwork {
     }
 
     fn recorder(&self, node: NodeId) -> Recorder {
-        Recorder { node, records: Rc::clone(&self.records), logs: Rc::clone(&self.logs) }
+        let (records, logs) = (Rc::clone(&self.records), Rc::clone(&self.logs));
+        Recorder { node, records, logs, monitor: self.monitor.clone() }
     }
 
     fn check_restarts(&self) -> Result<(), SimulationError> {
@@ -301,13 +323,14 @@ impl SimulatedNetwork {
             observations.entry(node).or_default().push(observation);
         }
         let world = &self.world;
-        let (end, digest, events) = (world.now(), world.digest(), world.statistics().events);
+        let statistics = world.statistics();
+        let (end, digest, events) = (world.now(), world.digest(), statistics.events);
         drop(self.world);
         // The world is gone, and with it every recorder.
         let records =
             Rc::try_unwrap(self.records).map_or_else(|_| empty_records(plan), RefCell::into_inner);
         let logs = self.logs.take();
-        Simulated { records, logs, observations, end, events, digest }
+        Simulated { records, logs, observations, end, events, digest, statistics }
     }
 }
 
@@ -340,6 +363,7 @@ pub(super) struct Recorder {
     node: NodeId,
     records: Rc<RefCell<Records>>,
     logs: Rc<RefCell<ShardLogs>>,
+    monitor: Option<Monitor>,
 }
 
 impl Follower<ShardNode> for Recorder {
@@ -349,6 +373,9 @@ impl Follower<ShardNode> for Recorder {
 
     fn durable(&mut self, record: &ShardRecord) {
         if let NodeId::Shard(shard) = self.node {
+            if let Some(monitor) = &self.monitor {
+                monitor.block(shard, &record.block);
+            }
             let mut records = self.records.borrow_mut();
             records.blocks.entry(shard).or_default().push(Arc::clone(&record.block));
             // Snapshots are for recovery; executing again starts at genesis.
@@ -365,8 +392,13 @@ impl Follower<Coordinator> for Recorder {
 
     fn durable(&mut self, record: &CoordinatorRecord) {
         if let NodeId::Coordinator(index) = self.node {
+            let finalized = record.checkpoints();
+            if let Some(monitor) = &self.monitor {
+                finalized.iter().for_each(|finalized| monitor.checkpoint(index, finalized));
+            }
             let mut records = self.records.borrow_mut();
-            records.checkpoints.entry(index).or_default().extend(record.checkpoints());
+            records.checkpoints.entry(index).or_default().extend(finalized);
+            records.evidence.entry(index).or_default().extend(record.evidence().cloned());
         }
     }
 }

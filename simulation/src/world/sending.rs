@@ -1,7 +1,7 @@
 //! Messages on their way, and the edge at which submissions become transactions.
 
 use cross_shard_msg::{
-    Audience, Event, Message, NodeId, Submission, Timestamp, TransactionKey, Work, codec,
+    Audience, Duration, Event, Message, NodeId, Submission, Timestamp, TransactionKey, Work, codec,
 };
 
 use super::{Due, World};
@@ -29,21 +29,24 @@ impl World {
         }
     }
 
+    /// Sends to each of a group; returns when the last one is handed to the network.
     pub(super) fn broadcast(
         &mut self,
         from: usize,
         audience: Audience,
         message: &Message,
         at: Timestamp,
-    ) {
+    ) -> Timestamp {
         self.digest.event(at, from as u32, 17, audience as u64);
         self.digest.message(message);
         let group = self.groups.remove(&audience).unwrap_or_default();
-        let mut size = None;
+        let (mut size, mut at) = (None, at);
         for to in group.iter().filter(|to| **to != from) {
+            at = at + Duration(self.profile.message);
             self.launch(from, *to, message.clone(), at, &mut size);
         }
         self.groups.insert(audience, group);
+        at
     }
 
     /// What has arrived reaches the node if both ends are still in the lives that they were in.
@@ -116,9 +119,12 @@ impl World {
             true => *size.get_or_insert_with(|| length(&flight.message)),
             false => 0,
         };
+        let transit = Duration(self.profile.transit);
+        let at = self.leaves(&flight.message, at);
         match self.links.pass(from, to, at, bytes) {
-            Passage::Arrives(arrival) => self.queue.push(arrival, Due::Arrival(flight)),
+            Passage::Arrives(arrival) => self.queue.push(arrival + transit, Due::Arrival(flight)),
             Passage::ArrivesTwice(one, two) => {
+                let (one, two) = (one + transit, two + transit);
                 self.statistics.duplicated += 1;
                 let copy = Flight { message: flight.message.clone(), ..flight };
                 self.queue.push(one, Due::Arrival(flight));
@@ -126,6 +132,18 @@ impl World {
             }
             Passage::Waits => self.waiting.push(flight),
             Passage::Lost => self.lose(to.index, from.id, &flight.message),
+        }
+    }
+
+    /// When a message that is handed to the network at `at` goes on its way.
+    fn leaves(&self, message: &Message, at: Timestamp) -> Timestamp {
+        match message {
+            Message::Submit(_) | Message::Admissions(_) | Message::Included(_) => {
+                let late = at.0.checked_rem(self.profile.linger).unwrap_or(0);
+                let wait = if late == 0 { 0 } else { self.profile.linger - late };
+                at + Duration(wait)
+            }
+            _ => at,
         }
     }
 
