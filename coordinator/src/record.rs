@@ -21,6 +21,15 @@ pub enum CoordinatorRecord {
 }
 
 impl CoordinatorRecord {
+    /// The proof in it, if it is one.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&Proof> {
+        match self {
+            Self::Evidence(proof) => Some(proof),
+            Self::Agreement(_) | Self::Finalized(_) => None,
+        }
+    }
+
     /// The final checkpoints in it, in order, each with its own proof.
     #[must_use]
     pub fn checkpoints(&self) -> Vec<FinalizedCheckpoint> {

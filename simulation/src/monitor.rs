@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use coordinator::{Coordinator, CoordinatorRecord};
+use coordinator::{Coordinator, CoordinatorRecord, Proof};
 use cross_shard_msg::{Block, FinalizedCheckpoint, Machine, ShardId, ValidatorIndex};
 use shard_node::{ShardNode, ShardRecord};
 
@@ -37,6 +37,14 @@ pub trait Checker {
         _by: ValidatorIndex,
         _finalized: &FinalizedCheckpoint,
     ) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Proof that a node is faulty is durable at a coordinator.
+    ///
+    /// # Errors
+    /// When the invariant does not hold any more.
+    fn on_evidence(&mut self, _by: ValidatorIndex, _proof: &Proof) -> Result<(), String> {
         Ok(())
     }
 
@@ -160,6 +168,9 @@ impl Follower<Coordinator> for CoordinatorFollower {
     fn durable(&mut self, record: &CoordinatorRecord) {
         for finalized in record.checkpoints() {
             self.monitor.checkpoint(self.index, &finalized);
+        }
+        if let Some(proof) = record.evidence() {
+            self.monitor.check(|checker| checker.on_evidence(self.index, proof));
         }
     }
 }

@@ -11,7 +11,8 @@ mod finality;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cross_shard_msg::{Block, FinalizedCheckpoint, Settings, ShardId, ValidatorIndex, Wei};
+use coordinator::Proof;
+use cross_shard_msg::{Block, FinalizedCheckpoint, NodeId, Settings, ShardId, ValidatorIndex, Wei};
 use partitioning::{Allocation, Base, Residents};
 
 use crate::monitor::Checker;
@@ -23,6 +24,7 @@ use finality::Finality;
 /// Conservation, exactly once, order, agreement and one home, of all honest nodes; and at the end,
 /// that everything which a durable block began has settled and is final.
 pub struct Honest {
+    settings: Settings,
     dishonest: BTreeSet<ShardId>,
     genesis: Vec<Wei>,
     allocation: Allocation,
@@ -52,6 +54,7 @@ impl Honest {
         dishonest: impl IntoIterator<Item = ShardId>,
     ) -> Self {
         Self {
+            settings: settings.clone(),
             dishonest: dishonest.into_iter().collect(),
             genesis: settings.genesis_held.clone(),
             allocation: Allocation::new(settings.shard_count(), base, residents.clone()),
@@ -138,6 +141,20 @@ impl Checker for Honest {
         self.books
             .cut(&finalized.checkpoint, &self.dishonest)
             .map_err(|what| format!("checkpoint {}: {what}", finalized.checkpoint.number))
+    }
+
+    /// Evidence proves what it says, and no honest shard is accused.
+    fn on_evidence(&mut self, by: ValidatorIndex, proof: &Proof) -> Result<(), String> {
+        let accused = proof.accused();
+        if !proof.verify(&self.settings) {
+            return Err(format!("coordinator:{by} keeps evidence against {accused} that is none"));
+        }
+        match accused {
+            NodeId::Shard(shard) if !self.dishonest.contains(&shard) => {
+                Err(format!("coordinator:{by} has evidence against the honest {accused}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn finish(&mut self) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use cross_shard_msg::{Duration, Timestamp};
 use simulation::checkers::{Circumstances, Ending, Unanswered};
 
+use super::byzantine;
 use super::input::RunData;
 use super::joined::Joined;
 use crate::scenario::{Outcome, Scenario};
@@ -36,18 +37,14 @@ pub(super) fn circumstances(run: &RunData, network: &Joined<'_>) -> Circumstance
             excuse: excuse(run, label, end),
         }),
         mainnet: network.data.mainnet,
+        dishonest: byzantine::dishonest(run),
     }
 }
 
 /// How long anything may stand still in a network without faults.
 fn bound(scenario: &Scenario) -> Duration {
     let network = &scenario.network;
-    let default = network.links.default;
-    let slowest =
-        network.links.overrides.iter().fold(default.delay + default.jitter, |most, link| {
-            let (delay, jitter) = (link.delay.unwrap_or(default.delay), link.jitter);
-            most.max(delay + jitter.unwrap_or(default.jitter))
-        });
+    let slowest = network.links.slowest();
     let intervals = network.checkpoint_every + network.block_time + slowest.times(4);
     intervals.times(PATIENT_INTERVALS) + PATIENCE
 }
@@ -56,6 +53,9 @@ fn bound(scenario: &Scenario) -> Duration {
 fn excuse(run: &RunData, label: u64, end: Timestamp) -> Option<String> {
     if run.interrupted {
         return Some("the run was interrupted".to_owned());
+    }
+    if let Some(warning) = run.scenario.byzantine_warning() {
+        return Some(warning);
     }
     if run.died.is_some() {
         return Some("the network went down".to_owned());

@@ -8,6 +8,7 @@
 //! judges. docs/output.md defines every number.
 
 pub mod blocks;
+pub mod byzantine;
 pub mod checkpoints;
 mod circumstances;
 pub mod distribution;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use cross_shard_msg::{DropReason, Duration, Failure, Gate, NodeId, Refusal, Timestamp};
 
+use super::byzantine::{self, ByzantineResults};
 use super::checkpoints::CheckpointRow;
 use super::input::RunData;
 use super::joined::Joined;
@@ -61,6 +62,8 @@ pub struct Results {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Transactions that prepared the network, and how many of them settled.
     pub setup: (u64, u64),
+    /// What Byzantine nodes did; `None` when there were none.
+    pub byzantine: Option<ByzantineResults>,
     /// Where the run was limited by something else than the protocol.
     pub warnings: Warnings,
 }
@@ -168,6 +171,7 @@ impl Results {
             drops: BTreeMap::new(),
             skipped: run.skipped.clone(),
             setup: setup(networks),
+            byzantine: byzantine::results(run),
             warnings: Warnings::default(),
         };
         for network in networks {

@@ -48,6 +48,7 @@ impl Warnings {
 
 pub(super) fn warnings(run: &RunData, networks: &[Joined<'_>], results: &Results) -> Warnings {
     let mut warnings = Warnings::default();
+    warnings.run.extend(run.scenario.byzantine_warning());
     warnings.run.extend(run.lost.iter().cloned());
     warnings.run.extend(generator(&results.total));
     for (phase, index) in run.scenario.phases.iter().zip(0..).filter(|(phase, _)| phase.record) {

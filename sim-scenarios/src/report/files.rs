@@ -55,12 +55,12 @@ pub fn write(measured: &Measured<'_>, directory: &Path) -> Result<(), ReportErro
     for span in Span::ALL {
         file(&format!("{span}.hlog"), &|out| histogram_log::write(*span, measured, out))?;
     }
-    file("checkpoints.csv", &|out| Ok(csv_files::checkpoints(measured, out)?))?;
-    file("blocks.csv", &|out| Ok(csv_files::blocks(measured, out)?))?;
-    file("transactions.csv", &|out| Ok(csv_files::transactions(measured, out)?))?;
-    file("legs.csv", &|out| Ok(csv_files::legs(measured, out)?))?;
+    file("checkpoints.csv", &|out| csv_files::checkpoints(measured, out))?;
+    file("blocks.csv", &|out| csv_files::blocks(measured, out))?;
+    file("transactions.csv", &|out| csv_files::transactions(measured, out))?;
+    file("legs.csv", &|out| csv_files::legs(measured, out))?;
     if !measured.run.substitutes.is_empty() {
-        file("senders.csv", &|out| Ok(csv_files::senders(measured, out)?))?;
+        file("senders.csv", &|out| csv_files::senders(measured, out))?;
     }
     Ok(())
 }

@@ -4,13 +4,15 @@
 //! [`terminal`], [`summary`] and [`manifest`] are pure; [`write`] puts everything into the run's
 //! directory.
 
-pub mod csv_files;
+pub mod byzantine;
+mod csv_files;
 mod files;
 pub mod histogram_log;
 pub mod life;
 pub mod manifest;
 pub mod number;
 pub mod summary;
+mod table;
 mod tables;
 pub mod terminal;
 

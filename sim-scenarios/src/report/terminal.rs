@@ -6,6 +6,7 @@ use std::path::Path;
 
 use simulation::checkers::Checked;
 
+use super::byzantine;
 use super::number::{grouped, plain};
 use super::summary::gate_name;
 use super::tables::{self, MAX_SHARDS_SHOWN, percent};
@@ -47,6 +48,7 @@ pub fn terminal(measured: &Measured<'_>, directory: &Path, style: Style) -> Stri
     report.thresholds(results);
     report.invariants(results);
     report.problems(results);
+    report.byzantine(measured);
     report.transactions(results);
     report.table(&tables::latencies(&results.total));
     if results.phases.len() > 1 {
@@ -152,6 +154,17 @@ impl Report {
         for warning in all {
             let mark = self.paint("!", Colour::Yellow);
             self.wrapped(&format!("  {mark} "), &warning);
+        }
+    }
+
+    /// What Byzantine nodes did, and whom it hurt.
+    fn byzantine(&mut self, measured: &Measured<'_>) {
+        let lines = byzantine::lines(measured);
+        if !lines.is_empty() {
+            self.blank();
+        }
+        for line in lines {
+            self.wrapped("  ", &line);
         }
     }
 

@@ -74,6 +74,7 @@ pub fn empty_records(plan: &NetworkPlan) -> Records {
         blocks: BTreeMap::new(),
         checkpoints: BTreeMap::new(),
         executions: BTreeMap::new(),
+        evidence: BTreeMap::new(),
     }
 }
 
@@ -96,6 +97,8 @@ impl Collected {
                     let checkpoints: Vec<FinalizedCheckpoint> =
                         read.records.iter().flat_map(CoordinatorRecord::checkpoints).collect();
                     self.records.checkpoints.insert(index, checkpoints);
+                    let evidence = read.records.iter().filter_map(CoordinatorRecord::evidence);
+                    self.records.evidence.insert(index, evidence.cloned().collect());
                     read.torn
                 }
                 NodeId::Client => false,

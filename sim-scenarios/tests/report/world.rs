@@ -107,6 +107,7 @@ impl World {
                 blocks: settings.shard_ids().map(|shard| (shard, Vec::new())).collect(),
                 checkpoints: BTreeMap::new(),
                 executions: BTreeMap::new(),
+                evidence: BTreeMap::new(),
                 settings,
             },
             end: ms(1_000),

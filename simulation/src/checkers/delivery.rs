@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::B256;
-use cross_shard_msg::{Cause, Sequence, ShardId};
+use alloy_primitives::map::HashMap;
+use cross_shard_msg::{Cause, Receipt, Sequence, ShardId};
 
 use super::Records;
 use super::finding::{Checked, Outcome, held, not_applicable};
@@ -23,41 +23,41 @@ pub(super) fn exactly_once(records: &Records) -> Outcome {
             let height = block.header.height;
             for batch in &block.body.incoming {
                 for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
-                    let name = format!(
-                        "receipt {}→{destination} #{sequence} in block {height}",
-                        batch.source
-                    );
+                    let name = || {
+                        let source = batch.source;
+                        format!("receipt {source}→{destination} #{sequence} in block {height}")
+                    };
                     match released.get(&((batch.source, *destination), Sequence(sequence))) {
                         // A source whose blocks are not here (its disk is gone) proves nothing.
                         None if !records.blocks.contains_key(&batch.source) => {}
-                        None => return Err(format!("{name} was never released")),
-                        Some(digest) if *digest != receipt.digest() => {
-                            return Err(format!("{name} is not what was released"));
+                        None => return Err(format!("{} was never released", name())),
+                        Some(released) if *released != receipt => {
+                            return Err(format!("{} is not what was released", name()));
                         }
                         Some(_) => {}
                     }
                     if entered.insert((batch.source, Sequence(sequence)), 0).is_some() {
-                        return Err(format!("{name} had entered before"));
+                        return Err(format!("{} had entered before", name()));
                     }
                 }
             }
             for leg in &block.legs {
                 let Cause::Receipt { source, sequence, .. } = leg.cause else { continue };
-                let name = format!("receipt {source}→{destination} #{sequence}");
+                let name = || format!("receipt {source}→{destination} #{sequence}");
                 if source == *destination {
                     // What a contract sent to its own shard: caused and executed here, never
                     // released.
                     if entered.insert((source, sequence), 1).is_some() {
-                        return Err(format!("{name} is executed twice"));
+                        return Err(format!("{} is executed twice", name()));
                     }
                     continue;
                 }
                 match entered.get_mut(&(source, sequence)) {
-                    None => return Err(format!("{name} is executed, but never entered")),
+                    None => return Err(format!("{} is executed, but never entered", name())),
                     Some(0) => {
                         entered.insert((source, sequence), 1);
                     }
-                    Some(_) => return Err(format!("{name} is executed twice")),
+                    Some(_) => return Err(format!("{} is executed twice", name())),
                 }
             }
         }
@@ -109,13 +109,14 @@ fn distinct_transactions(records: &Records) -> Result<usize, String> {
     Ok(seen.len())
 }
 
-fn released(records: &Records) -> BTreeMap<(Pair, Sequence), B256> {
-    let mut released = BTreeMap::new();
+/// Looked up only.
+fn released(records: &Records) -> HashMap<(Pair, Sequence), &Receipt> {
+    let mut released = HashMap::default();
     for (shard, blocks) in &records.blocks {
         for outgoing in blocks.iter().flat_map(|block| &block.outgoing) {
             for (receipt, sequence) in outgoing.receipts.iter().zip(outgoing.first.0..) {
                 let pair = (*shard, outgoing.destination);
-                released.insert((pair, Sequence(sequence)), receipt.digest());
+                released.insert((pair, Sequence(sequence)), receipt);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod conservation;
+mod containment;
 mod delivery;
 mod ethereum;
 mod finding;
@@ -11,9 +12,10 @@ mod one_home;
 mod reexecution;
 mod validity;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use coordinator::Proof;
 use cross_shard_msg::{Block, FinalizedCheckpoint, Settings, ShardId, ValidatorIndex};
 use partitioning::{Base, Residents};
 
@@ -39,6 +41,8 @@ pub struct Records {
     pub checkpoints: BTreeMap<ValidatorIndex, Vec<FinalizedCheckpoint>>,
     /// What came of executing a shard's blocks again ([`Reexecution`]); empty if nobody did.
     pub executions: BTreeMap<ShardId, Execution>,
+    /// Proof of faulty nodes that each coordinator kept.
+    pub evidence: BTreeMap<ValidatorIndex, Vec<Proof>>,
 }
 
 /// What else must be known to judge a run.
@@ -48,6 +52,9 @@ pub struct Circumstances {
     pub ending: Option<Ending>,
     /// The mainnet block that the network executed, if it did.
     pub mainnet: Option<MainnetBlock>,
+    /// Shards that break the rules on purpose. What they do to themselves is no violation: the
+    /// invariants are those of the others.
+    pub dishonest: BTreeSet<ShardId>,
 }
 
 /// A broken invariant: where, and what was seen.
@@ -62,17 +69,26 @@ pub struct Breach {
 /// Checks every invariant, in the order of reports. Of each the first breach is reported.
 #[must_use]
 pub fn examine(records: &Records, circumstances: &Circumstances) -> Vec<Finding> {
+    let dishonest = &circumstances.dishonest;
+    let honest = (!dishonest.is_empty()).then(|| containment::honest(records, dishonest));
+    let records = honest.as_ref().unwrap_or(records);
     let check = |invariant: Invariant| -> Outcome {
         if records.blocks.is_empty() && records.checkpoints.is_empty() {
             return not_applicable("nothing was recorded");
         }
         match invariant {
+            Invariant::Conservation if !dishonest.is_empty() => {
+                containment::check(records, dishonest)
+            }
             Invariant::Conservation => conservation::check(records),
             Invariant::ExactlyOnce => delivery::exactly_once(records),
             Invariant::Order => delivery::order(records),
             Invariant::Agreement => agreement::check(records),
             Invariant::Validity => validity::check(records),
             Invariant::Ethereum => ethereum::check(records, circumstances.mainnet.as_ref()),
+            Invariant::Liveness if !dishonest.is_empty() => {
+                not_applicable("what goes through a Byzantine shard settles when that likes")
+            }
             Invariant::Liveness => match &circumstances.ending {
                 Some(ending) => liveness::check(records, ending),
                 None => not_applicable("nobody said how the run ended"),

@@ -96,6 +96,7 @@ pub fn honest() -> Records {
         blocks: BTreeMap::from([(ShardId(0), shared(shard_0)), (ShardId(1), shared(shard_1))]),
         checkpoints: BTreeMap::new(),
         executions: BTreeMap::new(),
+        evidence: BTreeMap::new(),
     };
     edit_header(&mut records, 1, 2, |header| header.placements = vec![contract()]);
     let placement = Placement { address: contract(), shard: ShardId(1) };
