@@ -276,6 +276,29 @@ for = "1s"
             set: &[],
         },
         Case {
+            name: "regions",
+            text: r#"name = "x"
+
+[network]
+shards = 2
+validators = 1
+
+[network.regions]
+eu-centrl-1 = "client"
+atlantis = "client"
+eu-west-1 = ["shard:0", "client"]
+us-east-1 = ["shard:*"]
+us-west-2 = ["shard:2"]
+eu-west-3 = []
+sa-east-1 = ["coordinator:0", "coordinator:*"]
+
+[[phase]]
+name = "steady"
+for = "1s"
+"#,
+            set: &[],
+        },
+        Case {
             name: "phases",
             text: r#"name = "x"
 

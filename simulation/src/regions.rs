@@ -1,5 +1,7 @@
 //! Delays between regions of the world, measured between 33 regions of one cloud.
 
+use std::sync::LazyLock;
+
 use cross_shard_msg::{Duration, NodeId};
 
 use crate::links::{Link, Links};
@@ -36,24 +38,20 @@ impl Region {
 
     /// All regions, by name.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..rows().count()).map(Self)
+        (0..ROWS.len()).map(Self)
     }
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        rows().nth(self.0).and_then(|row| row.split(' ').next()).unwrap_or_default()
+        ROWS.get(self.0).map_or("", |row| row.name)
     }
 
     /// The link from here to another region, or within this one.
     #[must_use]
     pub fn link_to(self, to: Self) -> Link {
-        let cell = rows().nth(self.0).and_then(|row| row.split(' ').nth(to.0 + 1));
-        let numbers = cell.and_then(|cell| cell.split_once('/'));
-        let micros = |text: &str| Duration::from_micros(text.parse().unwrap_or_default());
-        let (delay, jitter) = numbers
-            .map_or_else(Default::default, |(delay, jitter)| (micros(delay), micros(jitter)));
-        Link { delay, jitter }
+        let link = ROWS.get(self.0).and_then(|row| row.links.get(to.0));
+        link.copied().unwrap_or(Link { delay: Duration::ZERO, jitter: Duration::ZERO })
     }
 }
 
@@ -70,8 +68,28 @@ impl Links {
     }
 }
 
-fn rows() -> impl Iterator<Item = &'static str> {
-    MATRIX.lines().filter(|line| !line.starts_with('#'))
+/// One sender's links, by receiver.
+struct Row {
+    name: &'static str,
+    links: Vec<Link>,
+}
+
+/// The matrix, read once.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let rows = MATRIX.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|row| {
+        let mut cells = row.split(' ');
+        let name = cells.next().unwrap_or_default();
+        Row { name, links: cells.map(link).collect() }
+    })
+    .collect()
+});
+
+/// `delay/jitter`, in microseconds.
+fn link(cell: &str) -> Link {
+    let (delay, jitter) = cell.split_once('/').unwrap_or_default();
+    let micros = |text: &str| Duration::from_micros(text.parse().unwrap_or_default());
+    Link { delay: micros(delay), jitter: micros(jitter) }
 }
 
 #[cfg(test)]

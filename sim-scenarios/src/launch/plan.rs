@@ -264,7 +264,7 @@ fn link_table(scenario: &Scenario) -> LinkTable {
         },
     };
     let mut table = LinkTable { default: shape(links.default), ..LinkTable::default() };
-    if links.overrides.is_empty() {
+    if links.are_uniform() {
         return table;
     }
     let shards = (0..scenario.network.shards).map(|shard| NodeId::Shard(ShardId(shard)));
@@ -340,5 +340,35 @@ mod tests {
             (0..3).flat_map(|shard| order_of(ShardId(shard), &allocation, &order)).collect();
         waited.sort_unstable();
         assert_eq!(waited, [1, 2, 3].map(B256::repeat_byte));
+    }
+
+    #[test]
+    fn links_between_regions_are_as_measured() {
+        let text = r#"
+name = "x"
+[network]
+shards = 2
+validators = 1
+[network.regions]
+eu-west-3 = ["shard:0", "client"]
+ap-southeast-2 = "shard:1"
+[network.links]
+delay = "7ms"
+bandwidth = "8 kbit/s"
+[[phase]]
+name = "p"
+for = "1s"
+"#;
+        let places = crate::scenario::Places { base: ".".into(), data: None };
+        let scenario = crate::scenario::parse("x", text, &[], &places).unwrap();
+        let plan = NetworkPlan::new(&scenario, &[], None).unwrap();
+        let shard = |index| NodeId::Shard(ShardId(index));
+        let far = plan.links.shape(shard(0), shard(1));
+        assert!(far.delay > Duration::from_millis(100) && far.jitter > Duration::ZERO);
+        assert_eq!(far.bandwidth, Some(1_000));
+        let near = plan.links.shape(shard(0), NodeId::Client);
+        assert!(near.delay < Duration::from_millis(5) && near.delay > Duration::ZERO);
+        let nowhere = plan.links.shape(shard(0), NodeId::Coordinator(ValidatorIndex(0)));
+        assert_eq!((nowhere.delay, nowhere.jitter), (Duration::from_millis(7), Duration::ZERO));
     }
 }

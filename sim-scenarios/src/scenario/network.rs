@@ -3,6 +3,8 @@
 use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::{Duration, Gas, Gate, NodeId, ShardId, ValidatorIndex, Wei};
 
+use simulation::regions::Region;
+
 use super::unit::{Bandwidth, ByteSize};
 
 /// The most shards a network can have: each is a process.
@@ -119,10 +121,22 @@ pub struct TransportBounds {
 /// Delay, jitter and bandwidth of every directed pair of nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
-    /// What holds where no override says otherwise.
+    /// What holds where neither regions nor an override say otherwise.
     pub default: Link,
+    /// Where nodes are. No node is in two regions.
+    pub regions: Vec<RegionNodes>,
     /// In the order of the file. A later one wins over an earlier one, field by field.
     pub overrides: Vec<LinkOverride>,
+}
+
+/// Nodes in one region of the world. Between two nodes that are in regions, delay and jitter are
+/// those that were measured between the regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionNodes {
+    /// The region.
+    pub region: Region,
+    /// Who is there; at least one.
+    pub nodes: Vec<Endpoint>,
 }
 
 /// A directed network path.
@@ -173,6 +187,10 @@ impl Links {
     #[must_use]
     pub fn between(&self, from: NodeId, to: NodeId) -> Link {
         let mut link = self.default;
+        if let Some((here, there)) = self.region(from).zip(self.region(to)) {
+            let simulation::Link { delay, jitter } = here.link_to(there);
+            link = Link { delay, jitter, ..link };
+        }
         for change in &self.overrides {
             if change.from.covers(from) && change.to.covers(to) {
                 link.delay = change.delay.unwrap_or(link.delay);
@@ -181,6 +199,36 @@ impl Links {
             }
         }
         link
+    }
+
+    /// Whether all links are alike.
+    #[must_use]
+    pub fn are_uniform(&self) -> bool {
+        self.overrides.is_empty() && self.regions.is_empty()
+    }
+
+    /// Where a node is, if that is known.
+    #[must_use]
+    pub fn region(&self, node: NodeId) -> Option<Region> {
+        let covers = |place: &&RegionNodes| place.nodes.iter().any(|nodes| nodes.covers(node));
+        self.regions.iter().find(covers).map(|place| place.region)
+    }
+
+    /// The longest that a message travels over any link, jitter included, however little it is.
+    #[must_use]
+    pub fn slowest(&self) -> Duration {
+        let all = || self.regions.iter().map(|place| place.region);
+        let between = all().flat_map(|here| all().map(move |there| here.link_to(there)));
+        let measured = between.map(|link| (link.delay, link.jitter));
+        let (delay, jitter) = measured
+            .fold((self.default.delay, self.default.jitter), |(delay, jitter), link| {
+                (delay.max(link.0), jitter.max(link.1))
+            });
+        let changed = self
+            .overrides
+            .iter()
+            .map(|change| change.delay.unwrap_or(delay) + change.jitter.unwrap_or(jitter));
+        changed.fold(delay + jitter, Duration::max)
     }
 }
 
@@ -236,6 +284,7 @@ mod tests {
                 jitter: Duration::ZERO,
                 bandwidth: Bandwidth::Unlimited,
             },
+            regions: Vec::new(),
             overrides: vec![
                 LinkOverride {
                     from: Endpoint::Shards,
@@ -260,5 +309,42 @@ mod tests {
         let special = links.between(shard(1), NodeId::Client);
         assert_eq!(special.delay, Duration::ZERO);
         assert_eq!(special.bandwidth, Bandwidth::BitsPerSecond(1_000));
+        assert_eq!(links.slowest(), slow);
+    }
+
+    #[test]
+    fn regions_say_what_lies_between_their_nodes() {
+        let region = |name| Region::named(name).unwrap();
+        let (paris, sydney) = (region("eu-west-3"), region("ap-southeast-2"));
+        let shard = |index| NodeId::Shard(ShardId(index));
+        let near = Duration::from_millis(1);
+        let default = Link { delay: near, jitter: near, bandwidth: Bandwidth::BitsPerSecond(8) };
+        let change = LinkOverride {
+            from: Endpoint::Shard(ShardId(1)),
+            to: Endpoint::Any,
+            delay: Some(near),
+            jitter: None,
+            bandwidth: None,
+        };
+        let links = Links {
+            default,
+            regions: vec![
+                RegionNodes { region: paris, nodes: vec![Endpoint::Shard(ShardId(0))] },
+                RegionNodes {
+                    region: sydney,
+                    nodes: vec![Endpoint::Coordinators, Endpoint::Shard(ShardId(1))],
+                },
+            ],
+            overrides: vec![change],
+        };
+        let coordinator = NodeId::Coordinator(ValidatorIndex(0));
+        let far = paris.link_to(sydney);
+        let link = links.between(shard(0), coordinator);
+        assert_eq!((link.delay, link.jitter), (far.delay, far.jitter));
+        assert_eq!(link.bandwidth, default.bandwidth);
+        let back = links.between(shard(1), shard(0));
+        assert_eq!((back.delay, back.jitter), (near, sydney.link_to(paris).jitter));
+        assert_eq!(links.between(shard(0), NodeId::Client), default, "the client is nowhere");
+        assert!(links.slowest() >= far.delay + far.jitter);
     }
 }

@@ -128,6 +128,13 @@ fn network(page: &mut Page, network: &Network) {
     page.plain("window_messages", transport.window_messages);
     page.text("window_bytes", &transport.window_bytes.to_string());
 
+    if !network.links.regions.is_empty() {
+        page.header("[network.regions]");
+    }
+    for place in &network.links.regions {
+        let nodes: Vec<String> = place.nodes.iter().map(|end| quoted(&end.to_string())).collect();
+        page.plain(place.region.name(), format_args!("[{}]", nodes.join(", ")));
+    }
     let link = &network.links.default;
     page.header("[network.links]");
     page.text("delay", &print_duration(link.delay));

@@ -59,8 +59,15 @@ fn every_key_is_described() {
     assert!(known.contains("byzantine.behaviour"), "{known:?}");
     let tables =
         ["network", "network.bounds", "network.links", "network.links.override", "accounts"];
-    let tables =
-        tables.into_iter().chain(["client", "phase", "phase.load", "phase.fault", "byzantine", "thresholds"]);
+    let tables = tables.into_iter().chain([
+        "network.regions",
+        "client",
+        "phase",
+        "phase.load",
+        "phase.fault",
+        "byzantine",
+        "thresholds",
+    ]);
     let tables: Vec<&str> = tables.collect();
     for path in known {
         let key = path.rsplit('.').next().unwrap();

@@ -12,6 +12,7 @@ mod loads;
 mod network;
 mod overrides;
 mod phases;
+mod regions;
 mod section;
 mod thresholds;
 mod tree;

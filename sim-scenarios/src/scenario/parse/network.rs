@@ -9,6 +9,7 @@ use super::super::network::{
 };
 use super::super::unit::{Bandwidth, ByteSize};
 use super::kind::{self, Wrong};
+use super::regions;
 use super::section::{Field, Notes, Section};
 use super::tree::{Node, Table};
 
@@ -183,6 +184,7 @@ fn links(
     let delay = section.with_default("delay", Duration::ZERO, &minute);
     let jitter = section.with_default("jitter", Duration::ZERO, &minute);
     let bandwidth = section.with_default("bandwidth", Bandwidth::Unlimited, kind::bandwidth);
+    let regions = regions::read(notes, network, shards, validators);
     let mut overrides = Some(Vec::new());
     let changes = section.sections("override");
     if changes.is_none() {
@@ -217,7 +219,7 @@ fn links(
     }
     section.finish();
     let default = Link { delay: delay?.value, jitter: jitter?.value, bandwidth: bandwidth?.value };
-    Some(Links { default, overrides: overrides? })
+    Some(Links { default, regions: regions?, overrides: overrides? })
 }
 
 fn endpoint(node: &Node, shards: Option<u32>, validators: Option<u32>) -> Result<Endpoint, Wrong> {
