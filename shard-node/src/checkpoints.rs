@@ -161,6 +161,11 @@ impl Checkpoints {
         self.history.back().map_or(Timestamp::ZERO, |checkpoint| checkpoint.timestamp)
     }
 
+    /// Whether later checkpoints than the newest known one arrived.
+    pub(crate) fn has_gap(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
     /// The next checkpoint that a block must apply.
     pub(crate) fn next_unapplied(&mut self) -> Option<FinalizedCheckpoint> {
         self.unapplied.pop_front()

@@ -99,6 +99,8 @@ struct CatchingUp {
     asked: CheckpointNumber,
     /// Whom to ask next.
     next: u32,
+    /// Whether an answer brought fewer checkpoints than one may have: there are no more.
+    answered: bool,
 }
 
 impl NewLife {
@@ -273,6 +275,8 @@ impl ShardNode {
         let Some(catching_up) = &self.life.catching_up else { return false };
         let every = self.config.settings.checkpoint_every;
         let recent = now.since(self.checkpoints.timestamp()) <= every.times(RECENT_INTERVALS);
+        // Finality may take longer than that, on slow disks or links.
+        let recent = recent || catching_up.answered;
         let patient = now.since(catching_up.progress) <= every.times(PATIENT_INTERVALS);
         if recent || !patient {
             self.life.catching_up = None;
@@ -296,6 +300,13 @@ impl ShardNode {
         let Some(catching_up) = &mut self.life.catching_up else { return };
         let validators = self.config.settings.validators.len();
         let next = self.checkpoints.number().next();
+        let learned = next.0.saturating_sub(catching_up.asked.0);
+        if catching_up.asked > CheckpointNumber::ZERO
+            && (1..CHECKPOINTS_PER_ANSWER).contains(&learned)
+            && !self.checkpoints.has_gap()
+        {
+            catching_up.answered = true;
+        }
         catching_up.asked = next;
         let coordinator = NodeId::Coordinator(ValidatorIndex(catching_up.next));
         catching_up.next = catching_up.next.wrapping_add(1);

@@ -8,4 +8,5 @@ pub mod metrics;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod swarm;
 pub mod workload;

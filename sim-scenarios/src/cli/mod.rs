@@ -9,6 +9,7 @@ mod new;
 mod node;
 mod run;
 mod simulate;
+mod swarm;
 pub mod terminal;
 mod trace;
 mod up;
@@ -36,6 +37,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Simulate(simulate::Arguments),
+    Swarm(swarm::Arguments),
     Trace(trace::Arguments),
     Up(up::Arguments),
     Calibrate(calibrate::Arguments),
@@ -62,6 +64,7 @@ pub fn main() -> Exit {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -34,6 +34,11 @@ impl Progress {
         self.0.set_message(what);
     }
 
+    /// Says anything.
+    pub fn say(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+
     /// Says how many of all are done.
     pub fn count(&self, what: &str, done: usize, all: usize) {
         self.0.set_message(format!("{what}: {done} of {all}"));

@@ -99,7 +99,7 @@ pub struct Surroundings<'a> {
 pub type Tracer = Box<dyn FnMut(&TraceEvent<'_>)>;
 
 /// Events between two looks of [`Surroundings::look`].
-const LOOK_EVERY: u64 = 4_096;
+pub(crate) const LOOK_EVERY: u64 = 4_096;
 
 /// Runs `job` with the load generator that its scenario asks for, until that has ended. Returns
 /// what it said last, too.
