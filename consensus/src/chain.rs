@@ -39,6 +39,10 @@ impl<V: Value> Chain<V> {
         self.values.get(digest)
     }
 
+    pub fn digests(&self) -> impl Iterator<Item = &B256> {
+        self.values.keys()
+    }
+
     /// Keeps a value whose digest the caller has computed.
     pub fn insert(&mut self, digest: B256, value: V) {
         self.values.entry(digest).or_insert(value);

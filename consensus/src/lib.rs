@@ -26,6 +26,7 @@ mod fetch;
 mod finality;
 pub mod interface;
 pub mod message;
+pub mod outline;
 pub mod quorum;
 pub mod recover;
 mod simplex;
@@ -40,6 +41,7 @@ pub use committee::{Committee, CommitteeError, Domain, Keyring, Signer, Verifier
 pub use evidence::Evidence;
 pub use interface::{Config, Dropped, Input, Output, Verdict};
 pub use message::{Message, MessageError, Proposal, Request, Response, Retry};
+pub use outline::Outline;
 pub use recover::Record;
 pub use simplex::Simplex;
 pub use timeout::Timing;
