@@ -29,7 +29,7 @@ examples!(
     "mainnet-blocks",
     "throughput",
     "restarts",
-    "faults",
+    "faults", "byzantine",
 );
 
 const TEMPLATE: &str = include_str!("template.toml");

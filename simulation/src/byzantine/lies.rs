@@ -34,7 +34,8 @@ pub enum Lie {
     Skip,
     /// One block releases its last receipt twice.
     Repeat,
-    /// Two chains: validators and shards with an even number are shown one, the others the other.
+    /// Two chains: validators with an even and shards with an odd number are shown one, the others
+    /// the other.
     Equivocate,
 }
 
@@ -58,8 +59,7 @@ pub(super) struct Surplus {
 }
 
 impl Lie {
-    /// The stories that it takes: each is told to the validators and shards whose number leaves its
-    /// index as the remainder.
+    /// The stories that it takes, which are told in turns to validators, and to shards.
     pub(super) fn stories(self) -> Vec<Told> {
         match self {
             Self::Equivocate => vec![Told::Truth, Told::Fork],

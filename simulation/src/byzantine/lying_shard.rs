@@ -48,7 +48,8 @@ impl LyingShard {
     /// Which story a node hears.
     fn story(&self, to: NodeId) -> Option<&Story> {
         let number = match to {
-            NodeId::Shard(shard) => shard.0,
+            // The other way round: who follows the committee is not always who is lucky.
+            NodeId::Shard(shard) => shard.0.saturating_add(1),
             NodeId::Coordinator(index) => index.0,
             NodeId::Client => 0,
         };

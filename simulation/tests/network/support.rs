@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use coordinator::Proof;
 use cross_shard_msg::{
     Block, DropReason, Duration, Event, FinalizedCheckpoint, Gate, NodeId, ShardId, Timestamp,
     ValidatorIndex,
@@ -44,6 +45,8 @@ pub struct Tally {
     pub covered: BTreeMap<u32, u64>,
     /// Value that entered, by source.
     pub entered: BTreeMap<u32, u64>,
+    /// What coordinators keep of faulty nodes.
+    pub evidence: Vec<Proof>,
 }
 
 struct Counter(Rc<RefCell<Tally>>);
@@ -60,6 +63,11 @@ impl Checker for Counter {
         for batch in &block.body.incoming {
             *tally.entered.entry(batch.source.0).or_default() += batch.receipts.len() as u64;
         }
+        Ok(())
+    }
+
+    fn on_evidence(&mut self, _: ValidatorIndex, proof: &Proof) -> Result<(), String> {
+        self.0.borrow_mut().evidence.push(proof.clone());
         Ok(())
     }
 
