@@ -11,7 +11,7 @@ use cross_shard_msg::{
 use runtime::records::{Durability, RecordLog};
 use state::{Account, GenesisAccount, ShardState};
 
-use super::rounds::nanos;
+use super::rounds::{cpu_nanos, nanos};
 use super::{Batch, CalibrateError};
 
 /// Signatures of a round.
@@ -46,7 +46,7 @@ pub(super) fn recoveries() -> Result<Batch, CalibrateError> {
     let transactions: Vec<Transaction> = (0..u64::from(SIGNATURES)).map(signed).collect();
     Ok(Box::new(move || {
         let copies = transactions.clone();
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for transaction in copies {
                 let _ = black_box(Recovered::recover(transaction));
             }
@@ -59,7 +59,7 @@ pub(super) fn recoveries() -> Result<Batch, CalibrateError> {
 pub(super) fn signatures() -> Result<Batch, CalibrateError> {
     let key = SecretKey::from_seed(&B256::repeat_byte(1));
     Ok(Box::new(move || {
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for index in 0..SIGNATURES {
                 black_box(key.sign(&B256::from(U256::from(index))));
             }
@@ -74,7 +74,7 @@ pub(super) fn verifications() -> Result<Batch, CalibrateError> {
     let (public, digest) = (key.public(), B256::repeat_byte(2));
     let signature = key.sign(&digest);
     Ok(Box::new(move || {
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for _ in 0..SIGNATURES {
                 black_box(public.verify(black_box(&digest), &signature));
             }
@@ -93,7 +93,7 @@ pub(super) fn updates() -> Result<Batch, CalibrateError> {
     let mut block = 0;
     Ok(Box::new(move || {
         block += 1;
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for write in 0..UPDATES {
                 let mixed = (block * UPDATES + write).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let Some(name) = names.get(((mixed >> 11) % ACCOUNTS) as usize) else { continue };
@@ -114,7 +114,7 @@ pub(super) fn codec_bytes() -> Result<Batch, CalibrateError> {
         codec::encode(&message).map_err(|error| CalibrateError::Token(error.to_string()))?;
     let kilobytes = bytes.len() as f64 / 1_000.0;
     Ok(Box::new(move || {
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for _ in 0..20 {
                 let _ = black_box(codec::encode(black_box(&message)));
                 let _ = black_box(codec::decode::<Message>(black_box(&bytes)));
@@ -128,7 +128,7 @@ pub(super) fn codec_bytes() -> Result<Batch, CalibrateError> {
 pub(super) fn hashed_bytes() -> Result<Batch, CalibrateError> {
     Ok(Box::new(move || {
         let mut piece = [7; 100];
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for index in 0..2_000u32 {
                 // Another content each time: keccak remembers what it has hashed.
                 piece[..4].copy_from_slice(&index.to_be_bytes());

@@ -10,7 +10,7 @@ use cross_shard_msg::{Gas, Recovered, Transaction};
 use shard_node::evm::{BlockEnvironment, ChainRules, Executor, SingleShard, SpecId};
 use state::{GenesisAccount, ShardState};
 
-use super::rounds::nanos;
+use super::rounds::cpu_nanos;
 use super::{Batch, CalibrateError};
 
 const CHAIN: u64 = 1_337;
@@ -144,7 +144,7 @@ impl Lab {
     fn run(&mut self, transactions: &[Recovered]) -> (f64, u64) {
         let Self { state, executor, environment } = self;
         let mut gas = 0;
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             let mut block = executor.block(state, &SingleShard, environment);
             for transaction in transactions {
                 let result = black_box(block.execute_transaction(transaction));

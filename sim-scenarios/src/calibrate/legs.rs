@@ -8,7 +8,7 @@ use shard_node::ShardRecord;
 use simulation::CostProfile;
 use simulation::checkers::Reexecution;
 
-use super::rounds::nanos;
+use super::rounds::cpu_nanos;
 use super::{Batch, CalibrateError};
 use crate::run::prepare::prepare;
 use crate::run::simulated::{Conditions, simulate_job};
@@ -65,7 +65,7 @@ pub(super) fn legs() -> Result<(Batch, Shares), CalibrateError> {
         job.transactions.iter().map(|known| (known.hash, known.sender)).collect();
     let batch = move || {
         let Ok(mut again) = Reexecution::new(config.clone()) else { return 0.0 };
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for record in &log {
                 again.block(record, &|hash| senders.get(hash).copied());
             }

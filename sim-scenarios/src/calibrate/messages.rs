@@ -19,10 +19,9 @@ use runtime::network::{
     Bound, Bytes, Delivery, Network, NetworkConfig, NetworkHandle, PeerAddress, TrafficClass,
     Wakeup, bind,
 };
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 
-use super::rounds::{Estimate, nanos};
+use super::rounds::{Estimate, cpu_nanos, nanos, thread_nanos};
 use super::{Batch, CalibrateError};
 
 /// Sent at once, as blocks' notices and headers are.
@@ -137,7 +136,7 @@ impl Pair {
         let (before, began) =
             (self.received.load(Ordering::Acquire), self.used.load(Ordering::Acquire));
         let mut taken = 0u64;
-        let took = nanos(|| {
+        let took = cpu_nanos(|| {
             for _ in 0..FLOOD {
                 let bytes = codec::encode(&Message::Received { sequence: Sequence(7) });
                 std::hint::black_box(bytes.is_ok());
@@ -188,11 +187,6 @@ pub(super) fn wakes() -> Result<Batch, CalibrateError> {
         }
         Estimate::of(&late).median
     }))
-}
-
-fn thread_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    (time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64)
 }
 
 /// A header of a network of four shards in which everyone has sent to everyone.

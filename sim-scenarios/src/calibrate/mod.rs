@@ -22,8 +22,8 @@ pub use rounds::Estimate;
 use crate::run::facts;
 use legs::Shares;
 
-/// Rounds of every measure.
-const ROUNDS: usize = 11;
+/// Rounds of every measure, unless somebody asks for another number.
+pub const ROUNDS: usize = 21;
 /// No new round begins after this time, once there are [`FEWEST_ROUNDS`].
 const TIME: u64 = 20_000_000_000;
 /// Rounds without which there is no estimate.
@@ -71,12 +71,13 @@ enum Measured {
     Record,
 }
 
-/// Measures this machine. `progress` is told (done, all); it ends early when `stop` says so.
+/// Measures this machine in at most so many rounds. `progress` is told (done, all); it ends early when `stop` says so.
 ///
 /// # Errors
 /// When something cannot be measured at all.
 pub fn calibrate(
     name: &str,
+    rounds: usize,
     progress: &dyn Fn(usize, usize),
     stop: &dyn Fn() -> bool,
 ) -> Result<Profile, CalibrateError> {
@@ -106,9 +107,9 @@ pub fn calibrate(
     .map(|(measured, batch)| (measured, batch, Vec::new()))
     .collect();
     let began = runtime::clock::monotonic_nanos();
-    let all = ROUNDS * measures.len();
+    let all = rounds * measures.len();
     let mut done = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let spent = runtime::clock::monotonic_nanos() - began;
         if round >= FEWEST_ROUNDS && spent > TIME {
             break;

@@ -1,6 +1,7 @@
 //! Robust estimates: every measure is taken in several short rounds, in turn with all others, and the
 //! median counts; a burst of foreign load strikes one round of each and no median.
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// What rounds of one measure came to.
@@ -41,6 +42,21 @@ impl Estimate {
         let (low, high) = (change(low), change(high));
         Self { median: change(median), low: low.min(high), high: low.max(high) }
     }
+}
+
+/// Nanoseconds of CPU that this thread spends on `work`. What others do meanwhile does not count,
+/// but for the caches and the clock rate that they take away.
+pub(super) fn cpu_nanos(work: impl FnOnce()) -> f64 {
+    let before = thread_nanos();
+    work();
+    thread_nanos().saturating_sub(before) as f64
+}
+
+/// CPU time of this thread, in nanoseconds.
+pub(super) fn thread_nanos() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    seconds.unwrap_or_default().saturating_mul(1_000_000_000) + nanos.unwrap_or_default()
 }
 
 /// Nanoseconds of the monotonic clock that `work` takes.

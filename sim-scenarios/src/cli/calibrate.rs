@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Exit;
 use super::terminal::{complain, print};
-use crate::calibrate::{CalibrateError, Estimate, Profile, calibrate};
+use crate::calibrate::{CalibrateError, Estimate, Profile, ROUNDS, calibrate};
 use crate::report::number::grouped;
 use crate::run::{Interrupt, Progress};
 
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// What reports call the profile [default: the file's name, or `measured`]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Most rounds; each takes all measures once, about a second
+    #[arg(long, value_name = "N", default_value_t = ROUNDS as u64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    rounds: u64,
     /// Print the profile as JSON
     #[arg(long)]
     json: bool,
@@ -37,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     let progress = Progress::new(arguments.json);
     progress.phase("calibrating: making everything ready");
     let telling = |done, all| progress.count("calibrating: rounds", done, all);
-    let outcome = calibrate(&name, &telling, &|| interrupt.is_set());
+    let outcome = calibrate(&name, arguments.rounds as usize, &telling, &|| interrupt.is_set());
     progress.clear();
     let profile = match outcome {
         Ok(profile) => profile,
