@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use cross_shard_msg::Timestamp;
 use simulation::checkers::Checked;
 
 use super::byzantine;
@@ -49,6 +50,7 @@ pub fn terminal(measured: &Measured<'_>, directory: &Path, style: Style) -> Stri
     report.invariants(results);
     report.problems(results);
     report.byzantine(measured);
+    report.faults(measured);
     report.transactions(results);
     report.table(&tables::latencies(&results.total));
     if results.phases.len() > 1 {
@@ -165,6 +167,24 @@ impl Report {
         }
         for line in lines {
             self.wrapped("  ", &line);
+        }
+    }
+
+    /// What broke, and when, in seconds from the network's start.
+    fn faults(&mut self, measured: &Measured<'_>) {
+        let faults = &measured.run.faults;
+        if !faults.is_empty() {
+            self.blank();
+        }
+        for fault in faults.iter().take(MOST_LISTED) {
+            let seconds = |at: Timestamp| format!("{:.1}", at.0 as f64 / 1e9);
+            let end = fault.end.map_or("the end".to_owned(), seconds);
+            let (kind, target) = (fault.kind, &fault.target);
+            let when = format!("{} to {end} s", seconds(fault.start));
+            self.wrapped("  ", &format!("fault  {kind} of {target}: {when}"));
+        }
+        if faults.len() > MOST_LISTED {
+            self.wrapped("  ", &format!("{} more faults", faults.len() - MOST_LISTED));
         }
     }
 
