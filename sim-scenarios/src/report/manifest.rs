@@ -1,5 +1,7 @@
 //! `manifest.json`: what the run was made with and what it took of the machine.
 
+use std::collections::BTreeMap;
+
 use cross_shard_msg::Duration;
 use runtime::process::ProcessReport;
 use serde::Serialize;
@@ -8,6 +10,7 @@ use super::SCHEMA_VERSION;
 use super::number::{milliseconds, rounded};
 use crate::metrics::Measured;
 use crate::run::facts::{CpuUse, MachineFacts};
+use crate::run::simulate_profile::NamedProfile;
 
 /// The whole file; serialize it.
 #[derive(Clone, Debug, Serialize)]
@@ -21,11 +24,25 @@ pub struct Manifest {
     died: Option<String>,
     incomplete: Vec<String>,
     machine: Option<MachineFacts>,
+    profile: Option<ProfileSummary>,
     durations: Vec<NamedDuration>,
     measured_ms: Option<f64>,
     cpu_seconds: Option<f64>,
     processes: Vec<ProcessSummary>,
     warnings: Vec<String>,
+}
+
+/// What a simulated run charged: nanoseconds by the names of profile files.
+#[derive(Clone, Debug, Serialize)]
+struct ProfileSummary {
+    name: String,
+    costs: BTreeMap<&'static str, u64>,
+}
+
+impl ProfileSummary {
+    fn of(profile: &NamedProfile) -> Self {
+        Self { name: profile.name.clone(), costs: profile.prices().into_iter().collect() }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +93,7 @@ pub fn manifest(measured: &Measured<'_>) -> Manifest {
         died: run.died.clone(),
         incomplete: results.incomplete.clone(),
         machine: machine.map(|machine| machine.facts.clone()),
+        profile: run.simulation.as_ref().map(|facts| ProfileSummary::of(&facts.profile)),
         durations: machine.map(|it| it.durations.iter().map(named).collect()).unwrap_or_default(),
         measured_ms: machine.map(|machine| milliseconds(machine.measured)),
         cpu_seconds: (!used.is_empty()).then(|| rounded(used.iter().sum())),

@@ -32,6 +32,45 @@ impl Default for NamedProfile {
     }
 }
 
+impl NamedProfile {
+    /// All prices in nanoseconds, by their names in profile files.
+    #[must_use]
+    pub fn prices(&self) -> [(&'static str, u64); 14] {
+        let CostProfile {
+            kilogas,
+            transfer,
+            leg,
+            recovery,
+            signature,
+            verification,
+            trie_update,
+            kilobyte,
+            input,
+            message,
+            transit,
+            wake,
+            record,
+            linger,
+        } = self.costs;
+        [
+            ("kilogas_ns", kilogas),
+            ("transfer_ns", transfer),
+            ("leg_ns", leg),
+            ("recovery_ns", recovery),
+            ("signature_ns", signature),
+            ("verification_ns", verification),
+            ("trie_update_ns", trie_update),
+            ("kilobyte_ns", kilobyte),
+            ("input_ns", input),
+            ("message_ns", message),
+            ("transit_ns", transit),
+            ("wake_ns", wake),
+            ("record_ns", record),
+            ("linger_ns", linger),
+        ]
+    }
+}
+
 /// Why a profile is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
