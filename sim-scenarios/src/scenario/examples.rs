@@ -29,7 +29,8 @@ examples!(
     "mainnet-blocks",
     "throughput",
     "restarts",
-    "faults", "byzantine",
+    "faults",
+    "byzantine",
 );
 
 const TEMPLATE: &str = include_str!("template.toml");
