@@ -28,6 +28,14 @@ pub trait Checker {
         Ok(())
     }
 
+    /// The same with all that the block can be executed again from.
+    ///
+    /// # Errors
+    /// When the invariant does not hold any more.
+    fn on_record(&mut self, _shard: ShardId, _record: &ShardRecord) -> Result<(), String> {
+        Ok(())
+    }
+
     /// A final checkpoint is durable at a coordinator. Those of one coordinator come in order.
     ///
     /// # Errors
@@ -152,6 +160,7 @@ impl Follower<ShardNode> for ShardFollower {
 
     fn durable(&mut self, record: &ShardRecord) {
         self.monitor.block(self.shard, &record.block);
+        self.monitor.check(|checker| checker.on_record(self.shard, record));
     }
 }
 

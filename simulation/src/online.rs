@@ -7,6 +7,7 @@
 mod books;
 mod delivery;
 mod finality;
+mod validity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use crate::monitor::Checker;
 use books::Books;
 use delivery::Delivery;
 use finality::Finality;
+
+pub use validity::Validity;
 
 /// Conservation, exactly once, order, agreement and one home, of all honest nodes; and at the end,
 /// that everything which a durable block began has settled and is final.

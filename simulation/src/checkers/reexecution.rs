@@ -65,6 +65,12 @@ impl Reexecution {
         self.done
     }
 
+    /// What the shard holds after the last block that came out as it was, in wei.
+    #[must_use]
+    pub fn held(&self) -> Wei {
+        self.replay.held()
+    }
+
     /// What failed so far.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {

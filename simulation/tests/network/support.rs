@@ -10,6 +10,7 @@ use cross_shard_msg::{
     Block, DropReason, Duration, Event, FinalizedCheckpoint, Gate, NodeId, ShardId, Timestamp,
     ValidatorIndex,
 };
+use simulation::online::Validity;
 use simulation::{
     Checker, CostProfile, Disk, FaultPlan, Honest, Link, Links, Mode, Monitor, Network,
     NetworkSpec, Spender, World,
@@ -135,6 +136,10 @@ impl Scene {
             residents,
             dishonest,
         ));
+        let honest =
+            network.settings().shard_ids().filter(|it| !conditions.dishonest.contains(&it.0));
+        let configs = honest.map(|shard| network.shard_config(shard));
+        monitor.add(Validity::new(configs).unwrap());
         monitor.add(Counter(Rc::clone(&tally)));
         network.add_all(&mut world, &monitor, &conditions.except);
         world.add(NodeId::Client, Spender::new(&network, TRANSFERS, 20, millis(100)), ());
