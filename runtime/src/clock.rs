@@ -15,10 +15,13 @@ pub struct RunClock {
 /// The host's monotonic clock in nanoseconds: the same for all processes since the host booted.
 #[must_use]
 pub fn monotonic_nanos() -> u64 {
-    let time = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    nanos(ClockId::Monotonic)
+}
+
+/// CPU time that the calling thread has used, in nanoseconds.
+#[must_use]
+pub fn thread_cpu_nanos() -> u64 {
+    nanos(ClockId::ThreadCPUTime)
 }
 
 impl RunClock {
@@ -41,6 +44,13 @@ impl RunClock {
         let target = self.start.saturating_add(at.0);
         Instant::now() + StdDuration::from_nanos(target.saturating_sub(monotonic_nanos()))
     }
+}
+
+fn nanos(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use sim_scenarios::scenario::{EXAMPLES, Places, parse};
 fn shortened(name: &str) -> &'static [&'static str] {
     match name {
         "throughput" => &["phase.replay.load.0.count=3000"],
+        "large" => &["phase.load.load.0.rate=500", "phase.load.for=4s"],
         "trace" => &["phase.replay.load.0.count=600"],
         "mainnet-blocks" => &["phase.blocks.load.0.blocks=[46147, 1796867]"],
         _ => &[],

@@ -10,7 +10,7 @@ use super::{Exit, ScenarioArguments};
 use crate::metrics::{RunData, measure};
 use crate::report::{self, number};
 use crate::run::prepare::PrepareError;
-use crate::run::simulate::{SimulateError, SimulateOptions, simulate};
+use crate::run::simulate::{RUNNING_CPU, SimulateError, SimulateOptions, simulate};
 use crate::run::simulate_profile::{DEFAULT_PROFILE, cost_profile};
 use crate::run::simulate_trace::TraceOptions;
 use crate::run::{Interrupt, Progress, directory};
@@ -125,19 +125,24 @@ fn tell(arguments: &Arguments, data: &RunData, directory: &Path) -> Exit {
     if printed == Exit::Passed { verdict.exit() } else { printed }
 }
 
-/// Virtual and real time, events per second, the digest.
+/// Virtual and real time, events per second of one core, the digest.
 fn speed(data: &RunData) -> String {
     let Some(facts) = &data.simulation else { return String::new() };
-    let laps = data.machine.iter().flat_map(|machine| &machine.durations);
-    let real = laps.filter(|(part, _)| *part == "running").map(|(_, took)| *took);
-    let real = real.fold(Duration::ZERO, |sum, took| sum + took);
-    let rate = facts.events as f64 / (real.0.max(1) as f64 / 1e9);
+    let took = |wanted: &str| {
+        let laps = data.machine.iter().flat_map(|machine| &machine.durations);
+        let parts = laps.filter(|(part, _)| *part == wanted).map(|(_, took)| *took);
+        parts.fold(Duration::ZERO, |sum, took| sum + took)
+    };
+    let (real, cpu) = (took("running"), took(RUNNING_CPU));
+    let rate = facts.events as f64 / (cpu.0.max(1) as f64 / 1e9);
     let rounded = |time: Duration| print_duration(Duration::from_millis(time.as_millis()));
     format!(
-        "  simulated {} of virtual time in {} of real time: {} events, {} per second\n  costs of {}\n  \
+        "  simulated {} of virtual time in {} of real time, {} of one core:\n  {} events, {} \
+         per second of one core\n  costs of {}\n  \
          digest {}\n",
         rounded(facts.time),
         rounded(real),
+        rounded(cpu),
         number::grouped(facts.events),
         number::grouped(rate as u64),
         facts.profile.name,

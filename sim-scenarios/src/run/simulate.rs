@@ -24,6 +24,10 @@ use crate::workload::Workers;
 /// No run takes longer than this in virtual time; its client ends it long before.
 const END: Timestamp = Timestamp(u64::MAX / 4);
 
+/// The part of [`MachineUse::durations`] that is not wall-clock time: what the simulated world used
+/// of one core.
+pub const RUNNING_CPU: &str = "running, CPU time";
+
 /// How a scenario is simulated.
 #[derive(Clone, Debug, Default)]
 pub struct SimulateOptions {
@@ -135,6 +139,7 @@ impl Whole {
             monitor: None,
             disk: None,
         };
+        let before = runtime::clock::thread_cpu_nanos();
         let (mut simulated, last) =
             simulate_workload(scenario, &plan, Arc::clone(&workload), conditions, surroundings)?;
         data.interrupted = interrupt.is_set();
@@ -146,6 +151,9 @@ impl Whole {
             .map(|origin| fault_bands(scenario, &workload.phases, label, origin, simulated.end));
         data.faults.extend(bands.unwrap_or_default());
         stopwatch.lap("running");
+        // The world is one thread. Beside other work its own time says how fast it is.
+        let used = runtime::clock::thread_cpu_nanos().saturating_sub(before);
+        stopwatch.laps.push((RUNNING_CPU, Duration(used)));
         progress.phase("executing blocks again");
         let telling = |done, all| progress.count("executing blocks again", done, all);
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);

@@ -28,6 +28,7 @@ examples!(
     "trace",
     "mainnet-blocks",
     "throughput",
+    "large",
     "restarts",
     "faults",
     "byzantine",
