@@ -17,7 +17,7 @@ use super::{Batch, CalibrateError};
 /// Signatures of a round.
 const SIGNATURES: u32 = 400;
 /// Accounts of the state whose root is taken.
-const ACCOUNTS: u64 = 50_000;
+const ACCOUNTS: u64 = 10_000;
 /// Accounts that a round updates.
 const UPDATES: u64 = 1_000;
 /// Receipts of the batch that is encoded and decoded.

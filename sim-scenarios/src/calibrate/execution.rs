@@ -16,7 +16,7 @@ use super::{Batch, CalibrateError};
 const CHAIN: u64 = 1_337;
 const BASE_FEE: u64 = 1_000_000_000;
 /// Accounts that send and receive.
-const ACCOUNTS: u64 = 20_000;
+const ACCOUNTS: u64 = 10_000;
 /// Transactions of a round of transfers.
 const TRANSFERS: u64 = 4_000;
 /// Transactions of a round of token transfers.

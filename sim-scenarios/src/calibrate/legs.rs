@@ -24,7 +24,7 @@ const SCENARIO: &str = r#"
     block_time = "500ms"
     checkpoint_every = "1s"
     [accounts]
-    count = 4000
+    count = 20000
     [[phase]]
     name = "load"
     for = "2s"
