@@ -66,17 +66,17 @@ impl CostProfile {
     pub const REFERENCE: Self = Self {
         kilogas: 150,
         transfer: 466,
-        leg: 5533,
+        leg: 5_533,
         recovery: 43_034,
         signature: 18_026,
         verification: 48_132,
-        trie_update: 2277,
-        kilobyte: 1681,
-        input: 1966,
+        trie_update: 2_277,
+        kilobyte: 1_681,
+        input: 1_966,
         message: 59,
         transit: 70_312,
         wake: 84_284,
-        record: 4165,
+        record: 4_165,
         linger: 2_000_000,
     };
 
