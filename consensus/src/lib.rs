@@ -15,7 +15,8 @@
 //!
 //! Reader's order: [`quorum`], [`committee`], [`vote`], [`certificate`], [`message`], `view`,
 //! `chain`, then the machine: `simplex` (inputs), `voting` (the paper's rules), `finality`,
-//! `fetch`, [`recover`]. Rules R-CONS-1 to R-CONS-14 of docs/protocol.md.
+//! `fetch`, [`recover`]; [`outline`] is for those who compare states. Rules R-CONS-1 to R-CONS-14 of
+//! docs/protocol.md.
 
 pub mod certificate;
 mod chain;

@@ -317,6 +317,12 @@ fn equivocation_is_reported_once() {
     let other = bench.vote(1, 1, Kind::Notarize, B256::repeat_byte(1));
     let outputs = bench.hear(2, Message::Vote(other.clone()));
     assert_eq!(kinds(&outputs), ["evidence", "equivocation"]);
+    let evidence = outputs.iter().find_map(|output| match output {
+        Output::Evidence(evidence) => Some(evidence),
+        _ => None,
+    });
+    // The committee's keys are all that a third party needs.
+    assert!(evidence.unwrap().verify(bench.keys[0].committee()));
     assert_eq!(kinds(&bench.hear(2, Message::Vote(other))), ["duplicate"]);
 }
 
