@@ -7,6 +7,7 @@ mod mint;
 mod repeat;
 pub(super) mod skip;
 mod state_root;
+pub(super) mod tamper;
 
 use cross_shard_msg::{Header, Outgoing, Receipt, ShardId, Wei};
 
@@ -34,6 +35,8 @@ pub enum Lie {
     Skip,
     /// One block releases its last receipt twice.
     Repeat,
+    /// Every batch has a receipt that is not the one which was proven.
+    Tamper,
     /// Two chains: validators with an even and shards with an odd number are shown one, the others
     /// the other.
     Equivocate,
@@ -73,7 +76,9 @@ impl Lie {
             Self::Forge { value, .. } => Some(forge::receipt(last, Wei::from(value))),
             Self::Mint { ether } => Some(forge::receipt(last, mint::value(ether))),
             Self::Repeat => Some(repeat::receipt(last)),
-            Self::StateRoot | Self::Ledger(_) | Self::Skip | Self::Equivocate => None,
+            Self::StateRoot | Self::Ledger(_) | Self::Skip | Self::Tamper | Self::Equivocate => {
+                None
+            }
         }
     }
 }
@@ -108,7 +113,9 @@ impl Told {
             Self::Lie(Lie::Ledger(more)) => ledger::inflate(header, more),
             Self::Lie(Lie::Forge { covered: true, .. }) => forge::pay(header, surplus),
             Self::Lie(Lie::Mint { .. }) => mint::book(header, surplus),
-            Self::Lie(Lie::Forge { .. } | Lie::Repeat | Lie::Skip | Lie::Equivocate) => {}
+            Self::Lie(
+                Lie::Forge { .. } | Lie::Repeat | Lie::Skip | Lie::Tamper | Lie::Equivocate,
+            ) => {}
         }
     }
 }

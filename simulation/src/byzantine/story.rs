@@ -13,6 +13,7 @@ use cross_shard_msg::{
 };
 
 use super::lies::skip::Skipped;
+use super::lies::tamper;
 use super::lies::{Lie, Surplus, Told};
 
 /// One story.
@@ -93,9 +94,12 @@ impl Story {
         &mut self,
         real: &ReceiptBatch,
         header: &SignedHeader,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         proof: InclusionProof,
     ) {
+        if self.told == Told::Lie(Lie::Tamper) {
+            tamper::change(&mut outgoing);
+        }
         let chain = real.chain.iter().map(|signed| self.say(signed)).collect();
         let name = (header.height, outgoing.destination);
         if self.told == Told::Lie(Lie::Skip) {
