@@ -4,6 +4,9 @@
 //! thirds of all, which is `n − f`: what the honest reach without the faulty. Two quorums share at
 //! least one honest validator. Every validator has weight 1.
 
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
+
 /// The most faulty validators that `n` validators tolerate.
 ///
 /// # Panics

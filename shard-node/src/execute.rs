@@ -119,6 +119,11 @@ impl Legs<'_> {
             if self.elsewhere(&call.refund_to).is_some() {
                 self.cause(origin, Action::Refund { to: call.refund_to, value: refund });
                 caused += 1;
+                #[cfg(feature = "planted-bugs")]
+                if consensus::quorum::planted::is(consensus::quorum::planted::Bug::RefundTwice) {
+                    self.cause(origin, Action::Refund { to: call.refund_to, value: refund });
+                    caused += 1;
+                }
             } else {
                 self.evm.credit(call.refund_to, refund);
             }

@@ -12,6 +12,7 @@ use crate::scenario::print_duration;
 use crate::swarm::shrink::{Shrunk, USUAL_DISK};
 use crate::swarm::{
     Failure, Flock, FlockReport, Options, Situation, draw, flock, fly, run_trial, shrink,
+    trace_trial,
 };
 
 /// Trials that shrinking may take.
@@ -38,6 +39,12 @@ pub struct Arguments {
     /// Print one JSON object instead of the report
     #[arg(long)]
     json: bool,
+    /// Try all seeds, also when one has failed
+    #[arg(long)]
+    keep_going: bool,
+    /// Print one line per event of the seed, or of the smallest trial that fails
+    #[arg(long, requires = "seed", conflicts_with = "json")]
+    trace: bool,
     /// No progress
     #[arg(long)]
     quiet: bool,
@@ -84,17 +91,23 @@ pub fn run(arguments: &Arguments) -> Exit {
         first,
         seeds,
         threads: arguments.threads.unwrap_or(available).get(),
+        keep_going: arguments.keep_going,
         enough: &|| interrupt.is_set() || limit.is_some_and(|limit| started.elapsed() >= limit),
         told: &|report| progress.say(&line(report, started.elapsed())),
     });
     let took = started.elapsed();
-    let failed = report.failed.clone();
-    let shrunk = failed.as_ref().and_then(|(seed, failure)| {
+    let failed = report.failed.first_key_value();
+    let shrunk = failed.and_then(|(seed, failure)| {
         let options = draw(*seed).ok()?;
         let told = |attempts| progress.say(&format!("shrinking seed {seed}: {attempts} trials"));
         Some(shrink(&options, failure, MAX_SHRINKING, &run_trial, &told))
     });
     progress.clear();
+    if let (true, Some(seed)) = (arguments.trace, arguments.seed)
+        && let Some(options) = shrunk.as_ref().map(|it| it.options.clone()).or(draw(seed).ok())
+    {
+        let _ = trace_trial(&options);
+    }
     let told = Told { arguments, first, report: &report, took, shrunk: shrunk.as_ref() };
     let printed = print(&if arguments.json { told.json() } else { told.text() });
     match failed {
@@ -147,7 +160,10 @@ impl Told<'_> {
             };
             text.push_str(&format!("  {:<40} {times:>12}\n", situation.name()));
         }
-        match &report.failed {
+        for (seed, failure) in report.failed.iter().skip(1) {
+            text.push_str(&format!("\nseed {seed} FAILED\n  {failure}\n"));
+        }
+        match report.failed.first_key_value() {
             None => text.push_str("\neverything held\n"),
             Some((seed, failure)) => self.failure(*seed, failure, &mut text),
         }
@@ -175,7 +191,7 @@ impl Told<'_> {
             .into_iter()
             .map(|one| (one.name().to_owned(), report.situations.times(one).into()))
             .collect();
-        let failed = report.failed.as_ref().map(|(seed, failure)| {
+        let failed = report.failed.first_key_value().map(|(seed, failure)| {
             let shrunk = self.shrunk.map(|shrunk| shrunk.options.scenario.to_string());
             serde_json::json!({
                 "seed": seed,

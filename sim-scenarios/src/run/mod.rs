@@ -17,6 +17,8 @@ pub mod simulate_profile;
 pub mod simulate_trace;
 pub mod simulated;
 mod simulated_byzantine;
+#[cfg(feature = "planted-bugs")]
+mod simulated_planted;
 pub mod up;
 
 use std::fs::File;

@@ -242,6 +242,10 @@ impl SimulatedNetwork {
                 simulated_byzantine::add(&mut network.world, plan, one, recorder)?;
                 continue;
             }
+            #[cfg(feature = "planted-bugs")]
+            if network.add_planted(plan, node, restartable.contains(&node))? {
+                continue;
+            }
             match node {
                 NodeId::Shard(shard) => {
                     let config = plan.shard_config(shard)?;
@@ -263,6 +267,42 @@ impl SimulatedNetwork {
             }
         }
         Ok(network)
+    }
+
+    /// Adds a node with a planted bug that is outside of its machine; false if there is none.
+    #[cfg(feature = "planted-bugs")]
+    fn add_planted(
+        &mut self,
+        plan: &NetworkPlan,
+        node: NodeId,
+        restartable: bool,
+    ) -> Result<bool, SimulationError> {
+        use super::simulated_planted::{Forgetful, Hasty};
+        use consensus::quorum::planted::{Bug, is};
+        match node {
+            NodeId::Shard(shard) if is(Bug::LostPull) => {
+                let config = plan.shard_config(shard)?;
+                let again = restartable.then(|| config.clone());
+                let machine = ShardNode::new(config).map(Forgetful::new);
+                self.add(node, machine, again, |config, records| {
+                    ShardNode::recover(config, records.iter().cloned())
+                        .map(Forgetful::new)
+                        .map_err(|error| error.to_string())
+                })?;
+            }
+            NodeId::Coordinator(index) if is(Bug::HastyVote) => {
+                let config = plan.coordinator_config(index);
+                let again = restartable.then(|| config.clone());
+                let machine = Coordinator::new(config).map(Hasty);
+                self.add(node, machine, again, |config, records| {
+                    Coordinator::recover(config, records.iter().cloned())
+                        .map(Hasty)
+                        .map_err(|error| error.to_string())
+                })?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Adds a node; with `again` it can be restarted, by `recover` from its records.

@@ -90,6 +90,7 @@ fn lie(behaviour: Behaviour) -> Option<Lie> {
         Behaviour::ForgePaid => Lie::Forge { value: FORGED, covered: true },
         Behaviour::SkipReceipt => Lie::Skip,
         Behaviour::RepeatReceipt => Lie::Repeat,
+        Behaviour::TamperReceipt => Lie::Tamper,
         Behaviour::LieStateRoot => Lie::StateRoot,
         Behaviour::LieLedger => Lie::Ledger(FORGED),
         Behaviour::Mint => Lie::Mint { ether: MINTED },

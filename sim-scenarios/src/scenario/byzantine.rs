@@ -37,6 +37,8 @@ pub enum Behaviour {
     SkipReceipt,
     /// Shard: it releases one receipt twice.
     RepeatReceipt,
+    /// Shard: it changes receipts after they were proven.
+    TamperReceipt,
     /// Shard: its state roots are made up.
     LieStateRoot,
     /// Shard: its headers say that it holds more than it does.
@@ -59,11 +61,12 @@ impl Behaviour {
         [Self::Twins, Self::Silent, Self::Equivocate, Self::Garbage];
 
     /// What a shard may do.
-    pub const OF_SHARDS: [Self; 9] = [
+    pub const OF_SHARDS: [Self; 10] = [
         Self::ForgeReceipt,
         Self::ForgePaid,
         Self::SkipReceipt,
         Self::RepeatReceipt,
+        Self::TamperReceipt,
         Self::LieStateRoot,
         Self::LieLedger,
         Self::Mint,
@@ -99,6 +102,7 @@ impl Behaviour {
             Self::ForgePaid => "forge_paid",
             Self::SkipReceipt => "skip_receipt",
             Self::RepeatReceipt => "repeat_receipt",
+            Self::TamperReceipt => "tamper_receipt",
             Self::LieStateRoot => "lie_state_root",
             Self::LieLedger => "lie_ledger",
             Self::Mint => "mint",

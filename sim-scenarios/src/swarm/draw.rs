@@ -117,6 +117,7 @@ fn byzantine(page: &mut String, network: &Network, dice: &mut Dice) {
             "forge_paid",
             "skip_receipt",
             "repeat_receipt",
+            "tamper_receipt",
             "lie_state_root",
             "lie_ledger",
             "mint",

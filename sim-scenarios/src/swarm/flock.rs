@@ -1,5 +1,6 @@
 //! Many seeds on many threads. What comes of a seed does not depend on the threads.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Flock<'a> {
     pub seeds: u64,
     /// Worker threads, at least 1.
     pub threads: usize,
+    /// Whether the others are tried when one has failed.
+    pub keep_going: bool,
     /// Asked before each trial; `true` ends the flock after those that run.
     pub enough: &'a (dyn Fn() -> bool + Sync),
     /// Told of every trial that has ended, from any thread.
@@ -38,8 +41,8 @@ pub struct FlockReport {
     pub situations: Situations,
     /// Digests by seed, for [`FlockReport::digest`].
     digests: Vec<(u64, B256)>,
-    /// What failed first, by seed.
-    pub failed: Option<(u64, Failure)>,
+    /// What failed, by seed.
+    pub failed: BTreeMap<u64, Failure>,
 }
 
 impl FlockReport {
@@ -58,9 +61,8 @@ impl FlockReport {
         self.virtual_time += u128::from(trial.end.0);
         self.situations.join(&trial.situations);
         self.digests.push((seed, trial.digest));
-        let first = self.failed.as_ref().is_none_or(|(other, _)| seed < *other);
-        if let Some(failure) = trial.failure.filter(|_| first) {
-            self.failed = Some((seed, failure));
+        if let Some(failure) = trial.failure {
+            self.failed.insert(seed, failure);
         }
     }
 }
@@ -88,7 +90,7 @@ pub fn fly_with(flock: &Flock<'_>, run: &(dyn Fn(&Options) -> Trial + Sync)) -> 
             }
             let seed = flock.first.wrapping_add(index);
             let trial = try_seed(seed, run);
-            if trial.failure.is_some() {
+            if trial.failure.is_some() && !flock.keep_going {
                 stop.store(true, Ordering::Release);
             }
             let mut report = report.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

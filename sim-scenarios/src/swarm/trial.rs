@@ -18,14 +18,17 @@ use simulation::{Honest, Monitor};
 
 use super::options::Options;
 use super::panics;
+use super::proven::{Proofs, Proven};
 use super::situations::{Situation, Situations};
 use super::witness::Witness;
 use crate::client::{ClientProgress, Ended};
 use crate::run::prepare::{Job, prepare};
 use crate::run::reexecute::reexecute;
 use crate::run::simulate_faults::{fault_plan, restartable};
-use crate::run::simulated::simulate_workload;
-use crate::run::simulated::{Conditions, Simulated, SimulationError, Surroundings};
+use crate::run::simulate_trace::{TraceOptions, tracer};
+use crate::run::simulated::{
+    Conditions, Simulated, SimulationError, Surroundings, Tracer, simulate_workload,
+};
 use crate::workload::Workers;
 
 /// A trial that takes more events than this does not end.
@@ -66,7 +69,7 @@ impl fmt::Display for Failure {
 /// Runs a trial. A machine that panics has failed it.
 #[must_use]
 pub fn run_trial(options: &Options) -> Trial {
-    panics::catch(|| go(options)).unwrap_or_else(|words| Trial {
+    panics::catch(|| go(options, None)).unwrap_or_else(|words| Trial {
         digest: B256::ZERO,
         events: 0,
         end: Timestamp::ZERO,
@@ -75,12 +78,22 @@ pub fn run_trial(options: &Options) -> Trial {
     })
 }
 
+/// The same, and every event is printed to standard output.
+#[must_use]
+pub fn trace_trial(options: &Options) -> Option<Failure> {
+    let shown = tracer(TraceOptions::default());
+    match panics::catch(|| go(options, Some(shown))) {
+        Ok(trial) => trial.failure,
+        Err(words) => Some(failure("panic", words)),
+    }
+}
+
 fn failure(invariant: &str, detail: impl Into<String>) -> Failure {
     Failure { invariant: invariant.to_owned(), detail: detail.into() }
 }
 
-fn go(options: &Options) -> Trial {
-    match simulated(options) {
+fn go(options: &Options, shown: Option<Tracer>) -> Trial {
+    match simulated(options, shown) {
         Ok(trial) => trial,
         Err(failure) => Trial {
             digest: B256::ZERO,
@@ -92,7 +105,7 @@ fn go(options: &Options) -> Trial {
     }
 }
 
-fn simulated(options: &Options) -> Result<Trial, Failure> {
+fn simulated(options: &Options, shown: Option<Tracer>) -> Result<Trial, Failure> {
     let scenario = &options.scenario;
     let mut prepared = prepare(scenario, &Workers::single())
         .map_err(|error| failure("preparation", error.to_string()))?;
@@ -104,7 +117,11 @@ fn simulated(options: &Options) -> Result<Trial, Failure> {
     let plan = &job.plan;
     monitor.add(Honest::new(&plan.settings, plan.base, &plan.residents, dishonest.iter().copied()));
     let byzantine = scenario.byzantine.iter().map(|one| one.target).collect();
-    let witness = Witness::new(byzantine, options.disk.torn);
+    let proofs = (!dishonest.is_empty()).then(Proofs::default);
+    if let Some(proofs) = proofs.clone() {
+        monitor.add(Proven { proofs, dishonest: dishonest.clone() });
+    }
+    let witness = Witness::new(byzantine, options.disk.torn, proofs, shown);
     let workload = Arc::new(job.workload.clone());
     let conditions = Conditions { profile: options.profile(), end: END, linger: linger(options) };
     let mut looks = 0;

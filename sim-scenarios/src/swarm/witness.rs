@@ -7,6 +7,7 @@ use std::rc::Rc;
 use cross_shard_msg::{DropReason, Event, Message, NodeId, Refusal};
 use simulation::trace::{Happening, TraceEvent};
 
+use super::proven::Proofs;
 use super::situations::{Situation, Situations};
 use crate::run::simulated::Tracer;
 
@@ -19,6 +20,8 @@ pub(super) struct Seen {
     pub situations: Situations,
     /// The first accusation of an honest node.
     pub accused: Option<String>,
+    proofs: Option<Proofs>,
+    shown: Option<Tracer>,
     byzantine: BTreeSet<NodeId>,
     torn: bool,
     /// Whether a block or vote is asked for and not durable, by node; with its height or view.
@@ -26,8 +29,15 @@ pub(super) struct Seen {
 }
 
 impl Witness {
-    pub fn new(byzantine: BTreeSet<NodeId>, torn: bool) -> Self {
-        Self(Rc::new(RefCell::new(Seen { byzantine, torn, ..Seen::default() })))
+    /// Tells `proofs` of every batch that arrives, and shows everything to `shown`.
+    pub fn new(
+        byzantine: BTreeSet<NodeId>,
+        torn: bool,
+        proofs: Option<Proofs>,
+        shown: Option<Tracer>,
+    ) -> Self {
+        let seen = Seen { byzantine, torn, proofs, shown, ..Seen::default() };
+        Self(Rc::new(RefCell::new(seen)))
     }
 
     pub fn tracer(&self) -> Tracer {
@@ -43,8 +53,16 @@ impl Witness {
 impl Seen {
     fn see(&mut self, event: &TraceEvent<'_>) {
         let node = event.node;
+        if let Some(shown) = &mut self.shown {
+            shown(event);
+        }
         match &event.what {
             Happening::Message { message, .. } => match message {
+                Message::Batch(batch) => {
+                    if let Some(proofs) = &self.proofs {
+                        proofs.saw(batch);
+                    }
+                }
                 Message::PullBatches { .. } => self.situations.note(Situation::BatchesPulled),
                 Message::PullHeaders { .. } => self.situations.note(Situation::HeadersPulled),
                 Message::PullCheckpoints { .. } => {

@@ -1,0 +1,141 @@
+//! Planted bugs that stand outside of a machine: what it asks for is done in another way. Only with
+//! the feature `planted-bugs`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use coordinator::{Coordinator, CoordinatorRecord};
+use cross_shard_msg::{Effect, Effects, Height, Input, Machine, Message, ShardId, Timestamp};
+use shard_node::{ShardNode, ShardRecord};
+use simulation::Follower;
+
+use super::simulated::Recorder;
+
+/// A coordinator that is told at once that its writes are durable.
+pub(super) struct Hasty(pub Coordinator);
+
+/// A shard that pulls nothing, and sends no batch a second time in its life.
+pub(super) struct Forgetful {
+    node: ShardNode,
+    sent: BTreeSet<(ShardId, Height)>,
+}
+
+impl Forgetful {
+    pub fn new(node: ShardNode) -> Self {
+        Self { node, sent: BTreeSet::new() }
+    }
+}
+
+impl Machine for Hasty {
+    type Timer = <Coordinator as Machine>::Timer;
+    type Record = <Coordinator as Machine>::Record;
+    type Job = <Coordinator as Machine>::Job;
+    type JobResult = <Coordinator as Machine>::JobResult;
+    type Admin = <Coordinator as Machine>::Admin;
+    type Executed = <Coordinator as Machine>::Executed;
+
+    fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
+        let mut inputs = match input {
+            Input::Start => vec![Input::Start],
+            Input::Message { from, message } => vec![Input::Message { from, message }],
+            Input::Timer(timer) => vec![Input::Timer(timer)],
+            // It was told.
+            _ => Vec::new(),
+        };
+        while !inputs.is_empty() {
+            let mut inner = Effects::new();
+            self.0.handle(now, inputs.remove(0), &mut inner);
+            for effect in inner.drain() {
+                match effect {
+                    Effect::Send { to, message } => effects.send(to, message),
+                    Effect::Broadcast { to, message } => effects.broadcast(to, message),
+                    Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
+                    Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
+                    Effect::Persist { id, record } => {
+                        effects.push(Effect::Persist { id, record });
+                        inputs.push(Input::Durable(id));
+                    }
+                    Effect::Busy(work) => effects.busy(work),
+                    Effect::Observe(event) => effects.observe(event),
+                    Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
+                    Effect::Compute(_, job) => match job {},
+                }
+            }
+        }
+    }
+
+    fn compute(job: Self::Job) -> Self::JobResult {
+        job
+    }
+}
+
+impl Machine for Forgetful {
+    type Timer = <ShardNode as Machine>::Timer;
+    type Record = <ShardNode as Machine>::Record;
+    type Job = <ShardNode as Machine>::Job;
+    type JobResult = <ShardNode as Machine>::JobResult;
+    type Admin = <ShardNode as Machine>::Admin;
+    type Executed = <ShardNode as Machine>::Executed;
+
+    fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
+        let input = match input {
+            Input::Start => Input::Start,
+            Input::Message { from, message } => Input::Message { from, message },
+            Input::Timer(timer) => Input::Timer(timer),
+            Input::Submit(recovered) => Input::Submit(recovered),
+            Input::Durable(id) => Input::Durable(id),
+            Input::Computed(_, job) => match job {},
+            Input::Admin(request) => Input::Admin(request),
+        };
+        let mut inner = Effects::new();
+        self.node.handle(now, input, &mut inner);
+        for effect in inner.drain() {
+            match effect {
+                Effect::Send { message: Message::PullBatches { .. }, .. } => {}
+                Effect::Send { to, message } => {
+                    let first = match &message {
+                        Message::Batch(batch) => {
+                            self.sent.insert((batch.outgoing.destination, batch.header.height))
+                        }
+                        _ => true,
+                    };
+                    if first {
+                        effects.send(to, message);
+                    }
+                }
+                Effect::Broadcast { to, message } => effects.broadcast(to, message),
+                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
+                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
+                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
+                Effect::Busy(work) => effects.busy(work),
+                Effect::Observe(event) => effects.observe(event),
+                Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
+                Effect::Compute(_, job) => match job {},
+            }
+        }
+    }
+
+    fn compute(job: Self::Job) -> Self::JobResult {
+        job
+    }
+}
+
+impl Follower<Hasty> for Recorder {
+    fn executed(&mut self, _: &Arc<<Hasty as Machine>::Executed>) {}
+
+    fn record(&mut self, _: &CoordinatorRecord) {}
+
+    fn durable(&mut self, record: &CoordinatorRecord) {
+        Follower::<Coordinator>::durable(self, record);
+    }
+}
+
+impl Follower<Forgetful> for Recorder {
+    fn executed(&mut self, _: &Arc<<Forgetful as Machine>::Executed>) {}
+
+    fn record(&mut self, _: &ShardRecord) {}
+
+    fn durable(&mut self, record: &ShardRecord) {
+        Follower::<ShardNode>::durable(self, record);
+    }
+}
