@@ -21,7 +21,8 @@ pub(super) fn read(
 ) -> Option<Vec<RegionNodes>> {
     let empty = Table::default();
     let section = network.section("regions", &empty);
-    let mut regions: Option<Vec<RegionNodes>> = Some(Vec::new());
+    let mut regions: Vec<RegionNodes> = Vec::new();
+    let mut complete = true;
     for (name, at, node) in section.entries() {
         let Ok(region) = Region::named(name) else {
             let names = || Region::all().map(Region::name);
@@ -30,33 +31,28 @@ pub(super) fn read(
                 None => format!("expected one of {}", names().collect::<Vec<_>>().join(", ")),
             };
             notes.wrong(at, format!("there is no region `{name}`"), label);
-            regions = None;
+            complete = false;
             continue;
         };
         let nodes = match nodes(node, shards, validators) {
             Ok(nodes) => nodes,
             Err(wrong) => {
                 notes.add(wrong.into_problem(&section.path_of(name), node));
-                regions = None;
+                complete = false;
                 continue;
             }
         };
-        let others = regions.iter().flatten();
-        let twice = others
+        let taken = regions
+            .iter()
             .flat_map(|other| other.nodes.iter().map(move |end| (other.region, *end)))
-            .find_map(|(other, taken)| {
-                let again = nodes.iter().find(|end| overlap(**end, taken))?;
-                Some((other, taken, *again))
-            });
-        if let Some((other, taken, again)) = twice {
-            let label = format!("`{taken}` is in {}, and has nodes of `{again}`", other.name());
+            .find(|(_, end)| nodes.iter().any(|own| overlap(*own, *end)));
+        if let Some((other, end)) = taken {
+            let label = format!("`{end}` is in `{}` already", other.name());
             notes.wrong(&node.at, "a node is in one region only", label);
         }
-        if let Some(regions) = &mut regions {
-            regions.push(RegionNodes { region, nodes });
-        }
+        regions.push(RegionNodes { region, nodes });
     }
-    regions
+    complete.then_some(regions)
 }
 
 /// Nodes, or an array of them.
