@@ -47,9 +47,8 @@ fn planted_communities_are_found() {
         ("fennel", 0.15, 1.11),
         ("clpa", 0.20, 1.60),
         ("label-propagation", 0.30, 1.11),
-        // Its throughput has no term for a shard that is beyond capacity without crossing pairs.
-        ("txallo-global", 0.15, 2.00),
-        ("txallo-adaptive", 0.15, 2.00),
+        ("txallo-global", 0.15, 1.25),
+        ("txallo-adaptive", 0.15, 1.25),
         ("louvain", 0.12, 1.25),
         ("leiden", 0.12, 1.25),
         ("ldg", 0.75, 1.11),

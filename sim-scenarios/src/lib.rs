@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod launch;
 pub mod metrics;
+pub mod partition;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -3,8 +3,9 @@
 //!
 //! Y. Zhang, S. Pan, J. Yu, "TxAllo: Dynamic Transaction Allocation in Sharded Blockchain Systems",
 //! ICDE 2023 (arXiv:2212.11584), §IV (model) and §V (algorithms 1 and 2). A shard i with pairs of
-//! weight `intra` inside and `inter` across has the work σ = intra + η·inter and the throughput
-//! Λ̂ = intra + inter/2, scaled by λ/σ where σ exceeds the capacity λ = |T|/k.
+//! weight `intra` inside and `inter` across has the work σ = intra + η/2·inter and the throughput
+//! Λ̂ = intra + inter/2, scaled by λ/σ where σ exceeds the capacity λ = |T|/k. (The paper's η is the
+//! work on each of two shards; ours, as everywhere, that on both together.)
 //!
 //! - Global: Louvain; the k heaviest communities become the shards; each other vertex joins the
 //!   shard that gains most; then sweeps, in which each vertex moves where the gain of leaving and
@@ -13,8 +14,13 @@
 //!   window; the global algorithm in every `global_every`-th epoch.
 //!
 //! Deviations: the order of vertices is that of their addresses (the paper's is that of a hash); of
-//! equal gains, which all shards below capacity give, the shard with most pairs wins; a vertex without neighbours on any shard joins the least busy one; in the global algorithm shards
-//! are named so that few accounts move; no more than [`MOST_SWEEPS`] sweeps.
+//! equal gains, which all shards below capacity give, the shard with most pairs wins; the least busy
+//! shard is a candidate, too, when a vertex joins, or whoever has neighbours on full shards alone
+//! would fill them for ever; in the global algorithm shards are named so that few accounts move; no
+//! more than [`MOST_SWEEPS`] sweeps.
+//!
+//! Nothing in Λ keeps a shard from growing beyond its capacity once all its pairs are inside, so the
+//! larger η, the less even the shards.
 
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +81,8 @@ impl Partitioner for TxAllo {
         if network.is_trivial() {
             return Ok(Proposal::default());
         }
-        let eta = problem.weights.eta;
+        // On each of the two shards of a pair.
+        let eta = problem.weights.eta / 2.0;
         let global = self
             .adaptive
             .is_none_or(|options| problem.epoch.0.is_multiple_of(u64::from(options.global_every)));
@@ -133,6 +140,7 @@ struct State<'a> {
     network: &'a Network<'a>,
     part: Vec<u32>,
     shards: Vec<Shard>,
+    /// η/2.
     eta: f64,
     /// λ.
     capacity: f64,
@@ -185,20 +193,18 @@ impl<'a> State<'a> {
             let tie = state.ties.to(at) as f64;
             Self::with(state.shards[at as usize], tie, all, alone)
         };
-        let mut best: Option<(f64, u64, u32)> = None;
+        let gain =
+            |at: u32| self.throughput(joined(self, at)) - self.throughput(self.shards[at as usize]);
+        let idle = self.least_busy();
+        let mut best = (gain(idle), self.ties.to(idle), idle);
         for at in self.ties.parts() {
-            let tie = self.ties.to(*at);
-            let gain =
-                self.throughput(joined(self, *at)) - self.throughput(self.shards[*at as usize]);
+            let (gain, tie) = (gain(*at), self.ties.to(*at));
             // Below capacity all shards gain the same.
-            let better = best.is_none_or(|(most, closest, chosen)| {
-                gain > most || (gain == most && (tie, chosen) > (closest, *at))
-            });
-            if better {
-                best = Some((gain, tie, *at));
+            if gain > best.0 || (gain == best.0 && (tie, best.2) > (best.1, *at)) {
+                best = (gain, tie, *at);
             }
         }
-        let target = best.map_or_else(|| self.least_busy(), |(.., at)| at);
+        let target = best.2;
         self.shards[target as usize] = joined(self, target);
         self.part[vertex as usize] = target;
     }

@@ -7,6 +7,7 @@ mod examples;
 mod exit;
 mod new;
 mod node;
+mod partition;
 mod run;
 mod simulate;
 mod swarm;
@@ -40,6 +41,7 @@ enum Command {
     Swarm(swarm::Arguments),
     Trace(trace::Arguments),
     Up(up::Arguments),
+    Partition(partition::Arguments),
     Calibrate(calibrate::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
@@ -67,6 +69,7 @@ pub fn main() -> Exit {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Partition(arguments) => partition::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),

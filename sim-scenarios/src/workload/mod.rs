@@ -36,6 +36,7 @@ pub use keys::KeyOf;
 pub use mainnet_blocks::{BlockNetwork, MainnetBlocks};
 pub use parallel::Workers;
 pub use sign::{SignError, SignedTransaction, SignedWorkload, sign};
+pub(crate) use trace::plain;
 
 /// Opens a file that a scenario names. The program passes one that opens real files.
 pub type Open<'a> = &'a dyn Fn(&Path) -> std::io::Result<Box<dyn Read>>;

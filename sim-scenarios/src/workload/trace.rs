@@ -181,7 +181,7 @@ pub(super) fn plan(
 }
 
 /// The content of a file that may be gzip.
-pub(super) fn plain(file: Box<dyn Read>) -> std::io::Result<Box<dyn Read>> {
+pub(crate) fn plain(file: Box<dyn Read>) -> std::io::Result<Box<dyn Read>> {
     let mut buffered = BufReader::with_capacity(64 << 10, file);
     if buffered.fill_buf()?.starts_with(&GZIP) {
         return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(buffered)));

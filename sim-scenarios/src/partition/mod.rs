@@ -1,0 +1,20 @@
+//! Judging partitioning strategies on a trace, without running a network.
+//!
+//! [`trace`] reads who touched whom; [`chosen`] makes the strategies that were asked for,
+//! [`external`] those that are programs of the user's; [`evaluate`] lets windows move forward over
+//! the trace; [`report`] prints what came of it. docs/strategies.md is for users.
+
+pub mod chosen;
+pub mod evaluate;
+mod exchange;
+pub mod external;
+mod memory;
+pub mod quality;
+pub mod report;
+pub mod trace;
+
+pub use chosen::{Chosen, ChosenError};
+pub use evaluate::{Evaluation, Options, WindowResult, evaluate};
+pub use external::External;
+pub use quality::Quality;
+pub use trace::{Trace, TraceError};
