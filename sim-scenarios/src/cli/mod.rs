@@ -8,6 +8,7 @@ mod exit;
 mod new;
 mod node;
 mod partition;
+mod report;
 mod run;
 mod simulate;
 mod swarm;
@@ -40,6 +41,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Swarm(swarm::Arguments),
     Trace(trace::Arguments),
+    Report(report::Arguments),
     Up(up::Arguments),
     Partition(partition::Arguments),
     Calibrate(calibrate::Arguments),
@@ -68,6 +70,7 @@ pub fn main() -> Exit {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Partition(arguments) => partition::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cross_shard_msg::{Checkpoint, CheckpointNumber, Duration};
+use cross_shard_msg::{Checkpoint, CheckpointNumber, Duration, Timestamp};
 use simulation::checkers::Records;
 
 use super::Moment;
@@ -26,6 +26,8 @@ pub struct CheckpointRow {
     pub blocks: u32,
     /// Contracts that became known everywhere.
     pub placements: u32,
+    /// Views that ended without a value since the checkpoint before was final.
+    pub view_changes: u32,
 }
 
 impl CheckpointRow {
@@ -47,7 +49,18 @@ pub(super) fn join(
     // Where two differ, an invariant is broken and the report says so.
     let by_number: BTreeMap<CheckpointNumber, &Checkpoint> =
         all.map(|finalized| (finalized.checkpoint.number, &*finalized.checkpoint)).collect();
-    by_number.into_values().map(|checkpoint| row(checkpoint, observed, blocks)).collect()
+    let mut rows: Vec<CheckpointRow> =
+        by_number.into_values().map(|checkpoint| row(checkpoint, observed, blocks)).collect();
+    let mut ended: Vec<Timestamp> = observed.nullified.values().copied().collect();
+    ended.sort_unstable();
+    let mut counted = 0;
+    for row in &mut rows {
+        let Some(finalized) = row.finalized.time() else { continue };
+        let until = ended.partition_point(|at| *at <= finalized).max(counted);
+        row.view_changes = count(until - counted);
+        counted = until;
+    }
+    rows
 }
 
 fn row(checkpoint: &Checkpoint, observed: &Observed, blocks: &mut Blocks<'_>) -> CheckpointRow {
@@ -75,6 +88,7 @@ fn row(checkpoint: &Checkpoint, observed: &Observed, blocks: &mut Blocks<'_>) ->
         crosslinks: count(checkpoint.crosslinks.len()),
         blocks: covered,
         placements: count(checkpoint.placements.len()),
+        view_changes: 0,
     }
 }
 

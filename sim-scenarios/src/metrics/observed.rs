@@ -1,7 +1,7 @@
 //! One pass over all observations: times of transactions, blocks, batches and checkpoints, and
 //! counts of what has no time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::map::HashMap;
 use cross_shard_msg::{
@@ -25,8 +25,8 @@ pub(super) struct Observed {
     pub batches: HashMap<BatchKey, BatchTimes>,
     /// By number.
     pub checkpoints: BTreeMap<CheckpointNumber, CheckpointTimes>,
-    /// Views that ended without a value.
-    pub nullified: BTreeSet<View>,
+    /// Views that ended without a value, and when the first coordinator said so.
+    pub nullified: BTreeMap<View, Timestamp>,
     /// Answers of shards, so a transaction that was tried again counts again.
     pub refusals: BTreeMap<Refusal, u64>,
     /// Inputs that nodes dropped.
@@ -153,7 +153,8 @@ impl Observed {
                 times.observers += 1;
             }
             (Event::ViewNullified { view, .. }, _) => {
-                self.nullified.insert(view);
+                let first = self.nullified.entry(view).or_insert(at);
+                *first = at.min(*first);
             }
             (Event::Dropped { reason }, _) => {
                 *self.drops.entry((node, reason)).or_default() += 1;

@@ -108,6 +108,7 @@ pub const CHECKPOINTS: &[&str] = &[
     "coordinators",
     "proposed_ns",
     "finalized_ns",
+    "view_changes",
 ];
 
 /// Columns of senders.csv.
@@ -205,6 +206,7 @@ pub fn checkpoints(measured: &Measured<'_>, out: impl Write) -> io::Result<()> {
             table.field(row.observers);
             table.moment(row.proposed);
             table.moment(row.finalized);
+            table.field(row.view_changes);
             table.end()?;
         }
     }

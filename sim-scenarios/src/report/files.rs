@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{csv_files, histogram_log, manifest, summary};
+use super::{csv_files, histogram_log, html, manifest, summary};
 use crate::metrics::Measured;
 use crate::scenario::Span;
 
@@ -24,6 +24,7 @@ pub const FILES: &[&str] = &[
     "cross_shard.hlog",
     "settlement.hlog",
     "finality.hlog",
+    "report.html",
 ];
 
 /// A file that cannot be written.
@@ -62,7 +63,10 @@ pub fn write(measured: &Measured<'_>, directory: &Path) -> Result<(), ReportErro
     if !measured.run.substitutes.is_empty() {
         file("senders.csv", &|out| csv_files::senders(measured, out))?;
     }
-    Ok(())
+    // From the files above, so that a run's directory can always give it again.
+    html::write(directory)
+        .map(|_| ())
+        .map_err(|error| ReportError { path: error.path, source: io::Error::other(error.problem) })
 }
 
 /// Writes JSON for programs and people.

@@ -106,18 +106,25 @@ pub fn life(directory: &Path, asked: &str) -> Result<Life, LifeError> {
         }
     })?;
     let blocks = blocks_of(directory, network, &legs)?;
-    let mut steps = Vec::new();
-    admission(transaction, &legs, &mut steps);
-    for leg in &legs {
-        travel(leg, &blocks, &mut steps);
-    }
-    finality(transaction, &legs, &blocks, &mut steps);
-    steps.sort_by_key(|step: &Step| (step.start, step.end));
-    let summary = summary(transaction, legs.len());
-    Ok(Life { hash: transaction.text("hash").to_owned(), summary, steps })
+    Ok(Life::of(transaction, &legs, &blocks))
 }
 
 impl Life {
+    /// Puts together what a row of transactions.csv, its rows of legs.csv in order of execution and
+    /// the blocks that executed or caused them say.
+    #[must_use]
+    pub(super) fn of(transaction: &Row, legs: &[Row], blocks: &Blocks) -> Self {
+        let mut steps = Vec::new();
+        admission(transaction, legs, &mut steps);
+        for leg in legs {
+            travel(leg, blocks, &mut steps);
+        }
+        finality(transaction, legs, blocks, &mut steps);
+        steps.sort_by_key(|step: &Step| (step.start, step.end));
+        let summary = summary(transaction, legs.len());
+        Self { hash: transaction.text("hash").to_owned(), summary, steps }
+    }
+
     /// The drawing, at most `width` columns wide where that leaves room for bars.
     #[must_use]
     pub fn drawn(&self, width: usize) -> String {
@@ -235,13 +242,16 @@ fn step(steps: &mut Vec<Step>, place: &str, what: &str, start: Option<u64>, end:
     }
 }
 
-struct BlockFacts {
-    executed: Option<u64>,
-    checkpoint: String,
+/// What is known of a block.
+pub(super) struct BlockFacts {
+    /// When it was executed.
+    pub executed: Option<u64>,
+    /// The checkpoint that covers it, as written; empty without one.
+    pub checkpoint: String,
 }
 
 /// By shard and height, as written.
-type Blocks = BTreeMap<(String, String), BlockFacts>;
+pub(super) type Blocks = BTreeMap<(String, String), BlockFacts>;
 
 /// The blocks that executed or caused these legs.
 fn blocks_of(directory: &Path, network: &str, legs: &[Row]) -> Result<Blocks, LifeError> {
@@ -264,14 +274,19 @@ fn blocks_of(directory: &Path, network: &str, legs: &[Row]) -> Result<Blocks, Li
 }
 
 /// A row with the names of its columns.
-struct Row {
+pub(super) struct Row {
     columns: std::rc::Rc<StringRecord>,
     fields: StringRecord,
 }
 
 impl Row {
+    /// A row of a table with these columns.
+    pub fn new(columns: std::rc::Rc<StringRecord>, fields: StringRecord) -> Self {
+        Self { columns, fields }
+    }
+
     /// A column's text; empty where there is none.
-    fn text(&self, column: &str) -> &str {
+    pub fn text(&self, column: &str) -> &str {
         let place = self.columns.iter().position(|name| name == column);
         place.and_then(|place| self.fields.get(place)).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
 //! What a run tells its user: the report on the terminal, `summary.json` and `manifest.json`, CSV
-//! tables, HdrHistogram logs. docs/output.md is the dictionary of all of them.
+//! tables, HdrHistogram logs, `report.html`. docs/output.md is the dictionary of all of them.
 //!
 //! [`terminal`], [`summary`] and [`manifest`] are pure; [`write`] puts everything into the run's
 //! directory.
@@ -8,6 +8,7 @@ pub mod byzantine;
 mod csv_files;
 mod files;
 pub mod histogram_log;
+pub mod html;
 pub mod life;
 pub mod manifest;
 pub mod number;
