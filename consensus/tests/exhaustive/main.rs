@@ -50,11 +50,17 @@ mod table;
 mod validator;
 mod word;
 
+use std::sync::{Mutex, PoisonError};
+
 use committee::{Committee, Search};
 use stateright::{Checker, Model};
 
+/// Searches hold millions of states: one at a time.
+static MEMORY: Mutex<()> = Mutex::new(());
+
 /// Runs a search to its end and requires what always holds, and that it saw enough.
 fn prove(name: &str, model: &Committee) {
+    let _one = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     let done = model.clone().checker().spawn_bfs().join();
     println!("{name}: {} states, {} steps", done.unique_state_count(), done.state_count());
     assert!(done.is_done(), "the search is complete");
