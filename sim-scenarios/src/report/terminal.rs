@@ -177,10 +177,10 @@ impl Report {
             self.blank();
         }
         for fault in faults.iter().take(MOST_LISTED) {
-            let seconds = |at: Timestamp| format!("{:.1}", at.0 as f64 / 1e9);
+            let seconds = |at: Timestamp| format!("{:.1} s", at.0 as f64 / 1e9);
             let end = fault.end.map_or("the end".to_owned(), seconds);
             let (kind, target) = (fault.kind, &fault.target);
-            let when = format!("{} to {end} s", seconds(fault.start));
+            let when = format!("{} to {end}", seconds(fault.start));
             self.wrapped("  ", &format!("fault  {kind} of {target}: {when}"));
         }
         if faults.len() > MOST_LISTED {
