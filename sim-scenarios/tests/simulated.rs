@@ -86,7 +86,11 @@ fn assumed_signatures_change_no_outcome() {
     for (name, short) in [("quickstart", QUICKSTART), ("erc20", ERC20)] {
         let verified = run(&shipped(&replay, name, &[short]));
         let assumed = run(&shipped(&replay, name, &[short, &["network.signatures=assumed"]]));
-        assert_eq!(verified.outcomes(), assumed.outcomes(), "{name}");
+        // What is not signed has another hash, and so another key.
+        let named = |ran: &Ran| -> Vec<String> {
+            ran.outcomes().into_iter().map(|(_, outcome)| outcome).collect()
+        };
+        assert_eq!(named(&verified), named(&assumed), "{name}");
         assert_eq!(balances_root(&verified), balances_root(&assumed), "{name}");
     }
 }
