@@ -5,7 +5,7 @@
 //! directory.
 
 pub mod byzantine;
-mod csv_files;
+pub mod csv_files;
 mod files;
 pub mod histogram_log;
 pub mod html;
