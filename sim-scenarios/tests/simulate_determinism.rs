@@ -79,3 +79,12 @@ fn faults_change_a_run_and_are_reported() {
         }
     }
 }
+
+/// Every machine, and every profile of the compiler, gives this run this digest. A change of the
+/// protocol, of its settings or of costs changes it, and then the failure says the new one.
+#[test]
+fn a_run_is_the_same_to_the_bit_wherever_it_is_made() {
+    let outcome = run(include_str!("data/pinned_run.toml"), &[], None).unwrap();
+    let pinned = "0xa8707c3159ac6d90d2bc3cf463d1bb77c1b95f1b6a9e300232fe09c5e564454a";
+    assert_eq!(outcome.digest, pinned);
+}
