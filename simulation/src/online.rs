@@ -161,7 +161,7 @@ impl Checker for Honest {
     }
 
     fn finish(&mut self) -> Result<(), String> {
-        self.delivery.settled()?;
+        self.delivery.settled(&self.dishonest)?;
         self.finality.covered()
     }
 }

@@ -79,7 +79,8 @@ fn network(page: &mut String, seed: u64, dice: &mut Dice) -> Network {
         ("nonce_window", [1, 4]),
         ("buffered", [1, 8]),
         ("waiting_batches", [1, 3]),
-        ("pending_headers", [2, 16]),
+        // Below what a shard makes until a checkpoint is final it lags more and more.
+        ("pending_headers", [192, 512]),
     ] {
         if dice.percent(25) {
             let _ = writeln!(page, "{name} = {}", dice.one_of(&small));
@@ -146,8 +147,14 @@ fn load(page: &mut String, network: &Network, dice: &mut Dice) {
         let rate = (count * 500 / network.length).max(1);
         let _ = writeln!(page, "[[phase.load]]\nkind = \"call\"\nrate = {rate}");
         let _ = writeln!(page, "contract = \"erc20\"\ninstances = {}", dice.within(1, 3));
+        // Three of the larger ones fill a small block.
+        let gas = dice.one_of(&[200_000, 2_000_000]);
         let _ = writeln!(page, "[[phase.load.mix]]\nfunction = \"transfer(address,uint256)\"");
-        let _ = writeln!(page, "args = [\"account\", \"1 gwei\"]\nweight = 9");
+        let _ = writeln!(page, "args = [\"account\", \"1 gwei\"]\nweight = 9\ngas = {gas}");
+        // Nobody allowed it: it fails.
+        let function = "transferFrom(address,address,uint256)";
+        let _ = writeln!(page, "[[phase.load.mix]]\nfunction = \"{function}\"");
+        let _ = writeln!(page, "args = [\"account\", \"account\", \"1 gwei\"]\nweight = 1");
         let _ = writeln!(page, "[[phase.load.mix]]\nfunction = \"approve(address,uint256)\"");
         let _ = writeln!(page, "args = [\"account\", \"1 gwei\"]\nweight = 1");
     }

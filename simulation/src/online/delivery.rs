@@ -23,6 +23,8 @@ pub(super) struct Delivery {
     transactions: HashSet<B256>,
     /// Receipts that were caused less those executed, by transaction, where that is not zero.
     open: BTreeMap<TransactionKey, i64>,
+    /// Receipts that were caused and neither released nor executed where they were caused.
+    unreleased: BTreeMap<TransactionKey, i64>,
     /// Transactions through a dishonest shard settle when it likes.
     through_dishonest: BTreeSet<TransactionKey>,
 }
@@ -74,6 +76,9 @@ impl Delivery {
                 ));
             }
             *next += outgoing.receipts.len() as u64;
+            for receipt in &outgoing.receipts {
+                self.wait(receipt.key(), -1);
+            }
             if dishonest.contains(&outgoing.destination) {
                 let keys = outgoing.receipts.iter().map(cross_shard_msg::Receipt::key);
                 self.through_dishonest.extend(keys);
@@ -88,8 +93,12 @@ impl Delivery {
     }
 
     /// Everything that a durable block began has come to its end.
-    pub fn settled(&self) -> Result<(), String> {
-        let open = self.open.keys().find(|key| !self.through_dishonest.contains(key));
+    pub fn settled(&self, dishonest: &BTreeSet<ShardId>) -> Result<(), String> {
+        // What a source holds back for a dishonest shard is not in any block.
+        let open = self.open.keys().find(|key| {
+            let held_back = !dishonest.is_empty() && self.unreleased.contains_key(*key);
+            !held_back && !self.through_dishonest.contains(*key)
+        });
         match open {
             Some(key) => Err(format!(
                 "transaction {key} is not settled, with {} others",
@@ -99,12 +108,22 @@ impl Delivery {
         }
     }
 
+    fn wait(&mut self, key: TransactionKey, change: i64) {
+        let waiting = self.unreleased.entry(key).or_default();
+        *waiting += change;
+        if *waiting == 0 {
+            self.unreleased.remove(&key);
+        }
+    }
+
     fn legs(&mut self, shard: ShardId, block: &Block) -> Result<(), String> {
         for leg in &block.legs {
             let mut change = i64::from(leg.caused);
+            self.wait(leg.key, change);
             if let Cause::Receipt { source, sequence, .. } = leg.cause {
                 change -= 1;
                 let first_time = if source == shard {
+                    self.wait(leg.key, -1);
                     self.own.insert((shard, sequence.0))
                 } else {
                     let entered = self.entered.entry((source, shard)).or_default();
