@@ -1,6 +1,7 @@
 //! Strategies at scale: CPU time, memory, cross-shard weight and imbalance beside each other.
 //!
 //! `cargo run --release -p partitioning --example scale -- [accounts] [pairs] [shards] [strategy…]`
+//! (a strategy: its name, or as JSON with options; memory: what Rust allocates, not METIS in C)
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -36,7 +37,8 @@ fn main() {
         "strategy", "cpu, s", "MiB", "cross", "max/mean", "rounds", "moves"
     );
     for name in names {
-        let Some(strategy) = Strategy::published(&name) else {
+        let given = || serde_json::from_str(&name).ok();
+        let Some(strategy) = Strategy::published(&name).or_else(given) else {
             println!("{name}: no such strategy");
             continue;
         };
