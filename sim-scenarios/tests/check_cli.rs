@@ -185,3 +185,33 @@ fn no_colour_without_a_terminal() {
     here.write("x.toml", "nme = 1\n");
     assert!(!err(&here.shardlab(&["check", "x.toml"])).contains('\u{1b}'));
 }
+
+/// A quickstart in which `count` coordinators are silent.
+fn with_silent(here: &Here, count: usize) {
+    let printed = here.shardlab(&["check", "--print", "new.toml"]);
+    let silent = (0..count).map(|index| {
+        format!("\n[[byzantine]]\ntarget = \"coordinator:{index}\"\nbehaviour = \"silent\"\n")
+    });
+    here.write("silent.toml", out(&printed) + &silent.collect::<String>());
+}
+
+#[test]
+fn byzantine_nodes_are_for_the_simulated_world_and_too_many_are_warned_of() {
+    let here = Here::new("byzantine");
+    assert_eq!(code(&here.shardlab(&["new", "new"])), 0);
+
+    with_silent(&here, 1);
+    let checked = here.shardlab(&["check", "silent.toml"]);
+    assert_eq!((code(&checked), out(&checked)), (0, "silent.toml: valid\n".to_owned()));
+    assert!(!(out(&checked) + &err(&checked)).contains("safety"), "{}", err(&checked));
+    let run = here.shardlab(&["run", "silent.toml"]);
+    assert_eq!(code(&run), 2);
+    let said = err(&run);
+    assert!(said.contains("silent.toml:") && said.contains("simulate"), "{said}");
+
+    with_silent(&here, 2);
+    let checked = here.shardlab(&["check", "silent.toml"]);
+    assert_eq!(code(&checked), 0, "{}", err(&checked));
+    let said = out(&checked) + &err(&checked);
+    assert!(said.contains("safety is not promised"), "{said}");
+}

@@ -423,6 +423,28 @@ checkpoints.finalized = "> nan"
 }
 
 #[test]
+fn byzantine() {
+    check(&[Case {
+        name: "byzantine",
+        text: r#"name = "x"
+byzantine = [
+    { target = "shard:9", behaviour = "equivocate" },
+    { target = "client", behaviour = "twins" },
+    { target = "shard:1", behaviour = "twins", form = "1s" },
+    { target = "coordinator:1", behaviour = "silent", from = "2s" },
+    { target = "coordinator:1", behaviour = "garbage" },
+    { behaviour = "lazy" },
+]
+
+[[phase]]
+name = "steady"
+for = "1s"
+"#,
+        set: &[],
+    }]);
+}
+
+#[test]
 fn arguments() {
     check(&[
         Case {
