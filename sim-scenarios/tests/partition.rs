@@ -91,11 +91,14 @@ fn hash_crosses_with_one_minus_one_over_k() {
     }
 }
 
+/// The stream, the accounts of all graphs, whether there was a future, the answer.
+type Seen = (Stream, Vec<Address>, bool, Vec<Move>);
+
 /// Moves as another strategy says, and keeps what it was shown.
 #[derive(Debug)]
 struct Spy {
     inner: Box<dyn Partitioner>,
-    seen: Mutex<Vec<(Stream, Vec<Address>, bool, Vec<Move>)>>,
+    seen: Mutex<Vec<Seen>>,
 }
 
 impl Partitioner for Spy {
@@ -288,7 +291,8 @@ fn what_goes_wrong_with_a_program_is_said() {
 #[test]
 fn an_answer_moves_no_resident_and_more_than_the_budget_is_cut() {
     // Position 3 is the outbox.
-    let script = r#"echo '{"shardlab_strategy": 1}'; echo 0,1; echo 1,0; echo 2,1; echo 3,1; echo end"#;
+    let script =
+        r#"echo '{"shardlab_strategy": 1}'; echo 0,1; echo 1,0; echo 2,1; echo 3,1; echo end"#;
     let moves = Documented::new().ask(&shell(script)).unwrap();
     assert!(moves.iter().all(|moved| moved.account != OUTBOX), "{moves:?}");
     assert_eq!(moves.len(), 2);
