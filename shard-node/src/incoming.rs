@@ -344,7 +344,8 @@ impl IncomingQueues {
         arrival.bytes = receipts.iter().map(|receipt| encoded_bytes(receipt) as u64).sum();
         let proven = batch.is_proven();
         #[cfg(feature = "planted-bugs")]
-        let proven = proven || consensus::quorum::planted::is(consensus::quorum::planted::Bug::Proof);
+        let proven =
+            proven || consensus::quorum::planted::is(consensus::quorum::planted::Bug::Proof);
         if !proven {
             return Err(DropReason::Proof);
         }

@@ -130,9 +130,7 @@ impl Source {
         let next = waiting.batch.outgoing.first == sequence.next();
         #[cfg(feature = "planted-bugs")]
         let next = next || planted::is(planted::Bug::Watermark);
-        let ready = waiting.accepted
-            && next
-            && waiting.batch.header.checkpoint <= applied;
+        let ready = waiting.accepted && next && waiting.batch.header.checkpoint <= applied;
         if !ready {
             return None;
         }
