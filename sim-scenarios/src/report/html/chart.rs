@@ -253,7 +253,7 @@ impl Chart {
     fn names(&self, plot: &Plot, svg: &mut String) {
         let named = self.series.iter().filter(|series| !series.name.is_empty());
         let mut names: Vec<(f64, &Series)> = named
-            .filter_map(|series| Some((series.shape.end()?, series)))
+            .filter_map(|series| Some((series.shape.name_height()?, series)))
             .map(|(y, series)| (self.y.at(y, plot.bottom, plot.top), series))
             .collect();
         names.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -328,16 +328,22 @@ impl Shape {
         }
     }
 
-    /// The height at which it ends.
-    fn end(&self) -> Option<f64> {
-        match self {
-            Self::Line(points) => points.iter().rev().find_map(|(_, y)| *y),
-            Self::Area(points) => {
-                points.iter().rev().find_map(|(_, span)| span.map(|(low, high)| (low + high) / 2.0))
+    /// Where its name stands: at its end, or at its mean where it has run dry by then.
+    fn name_height(&self) -> Option<f64> {
+        let heights: Vec<f64> = match self {
+            Self::Line(points) => points.iter().filter_map(|(_, y)| *y).collect(),
+            Self::Area(points) => points
+                .iter()
+                .filter_map(|(_, span)| span.map(|(low, high)| low.midpoint(high)))
+                .collect(),
+            Self::Bars(bars) => {
+                bars.last().map(|[_, _, low, high]| low.midpoint(*high)).into_iter().collect()
             }
-            Self::Bars(bars) => bars.last().map(|[_, _, low, high]| (low + high) / 2.0),
-            Self::Points(points) => points.last().map(|(_, y)| *y),
-        }
+            Self::Points(points) => points.iter().map(|(_, y)| *y).collect(),
+        };
+        let end = *heights.last()?;
+        let mean = heights.iter().sum::<f64>() / heights.len() as f64;
+        Some(if end < mean / 10.0 { mean } else { end })
     }
 }
 

@@ -131,7 +131,7 @@ fn cell(
         grouped(flow)
     );
     if numbered {
-        let class = if share > 0.55 { "on" } else { "off" };
+        let class = if share > 0.68 { "on" } else { "off" };
         html.push_str(&format!(
             "<text class=\"cell {class}\" x=\"{}\" y=\"{}\" dy=\".34em\">{}</text>",
             pixel(x + (side - gap) / 2.0),
