@@ -180,8 +180,9 @@ impl Chain {
             let (Some(bins), Some(known)) = (queues.get_mut(shard), last.get_mut(shard)) else {
                 continue;
             };
-            for gap in known.0.map_or(bin, |at| at + 1)..bin {
-                bins[gap].get_or_insert(known.1);
+            let since = known.0.map_or(bin, |at| at + 1).min(bin);
+            for gap in &mut bins[since..bin] {
+                gap.get_or_insert(known.1);
             }
             let length = length as f64;
             bins[bin] = Some(bins[bin].map_or(length, |most: f64| most.max(length)));

@@ -1,11 +1,16 @@
 //! The run over time: what was offered and came to an end, latency, load and queues of shards.
 
-use super::blocks::Chain;
+use super::blocks::{BlockRow, Chain};
 use super::chart::Chart;
 use super::markup::Table;
 use super::timeline::{Timeline, Values};
 use super::transactions::{Moments, Transactions};
 use crate::report::number::plain;
+
+/// How long a queue was after a block.
+type Length = fn(&BlockRow) -> Option<u64>;
+/// One of the counts of a bin.
+type Count = fn(&Moments) -> u64;
 
 /// The section on the run over time.
 #[must_use]
@@ -24,7 +29,7 @@ pub(super) fn over_time(
     let load = chain.load(shards, time);
     let unit = format!("transactions and receipts per second in blocks, per {bin}");
     charts.push(time.shards("Load of each shard", &unit, &load));
-    let queues: [(&str, &str, fn(&super::blocks::BlockRow) -> Option<u64>); 3] = [
+    let queues: [(&str, &str, Length); 3] = [
         ("Mempools", "most transactions that waited after a block", |block| block.mempool),
         ("Delayed receipts", "most receipts that waited for gas or their account", |block| {
             Some(block.delayed)
@@ -78,7 +83,7 @@ fn throughput(time: &Timeline, transactions: &Transactions) -> Chart {
         .collect()
     };
     // Not the finalized ones: a checkpoint finalizes many at once, which is no rate.
-    let lines: [(&str, &'static str, fn(&Moments) -> u64); 3] = [
+    let lines: [(&str, &'static str, Count); 3] = [
         ("offered", "all", |it| it.scheduled),
         ("settled", "c1", |it| it.settled),
         ("refused", "cross", |it| it.refused),
