@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use runtime::clock::monotonic_nanos;
 
 use super::Exit;
 use super::terminal::{complain, print};
@@ -84,7 +86,8 @@ pub fn run(arguments: &Arguments) -> Exit {
         Some(Ok(limit)) => Some(limit),
         None => None,
     };
-    let started = Instant::now();
+    let started = monotonic_nanos();
+    let elapsed = || Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let progress = Progress::new(arguments.quiet || arguments.json);
     let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let report = fly(&Flock {
@@ -92,10 +95,10 @@ pub fn run(arguments: &Arguments) -> Exit {
         seeds,
         threads: arguments.threads.unwrap_or(available).get(),
         keep_going: arguments.keep_going,
-        enough: &|| interrupt.is_set() || limit.is_some_and(|limit| started.elapsed() >= limit),
-        told: &|report| progress.say(&line(report, started.elapsed())),
+        enough: &|| interrupt.is_set() || limit.is_some_and(|limit| elapsed() >= limit),
+        told: &|report| progress.say(&line(report, elapsed())),
     });
-    let took = started.elapsed();
+    let took = elapsed();
     let failed = report.failed.first_key_value();
     let shrunk = failed.and_then(|(seed, failure)| {
         let options = draw(*seed).ok()?;

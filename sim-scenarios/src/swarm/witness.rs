@@ -76,19 +76,22 @@ impl Seen {
                     *open = open.saturating_sub(1);
                 }
             }
-            Happening::Crashed => {
-                if self.writing.remove(&node).is_some_and(|open| open > 0) {
-                    self.situations.note(match node {
-                        NodeId::Coordinator(_) => Situation::CrashWhileVoting,
-                        _ => Situation::CrashWhileWritingBlock,
-                    });
-                    if self.torn {
-                        self.situations.note(Situation::TornEnd);
-                    }
-                }
-            }
+            Happening::Crashed => self.crashed(node),
             Happening::Observed(event) => self.observed(node, event),
             _ => {}
+        }
+    }
+
+    fn crashed(&mut self, node: NodeId) {
+        if self.writing.remove(&node).is_none_or(|open| open == 0) {
+            return;
+        }
+        self.situations.note(match node {
+            NodeId::Coordinator(_) => Situation::CrashWhileVoting,
+            _ => Situation::CrashWhileWritingBlock,
+        });
+        if self.torn {
+            self.situations.note(Situation::TornEnd);
         }
     }
 
