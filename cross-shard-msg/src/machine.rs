@@ -58,6 +58,25 @@ pub enum Input<M: Machine + ?Sized> {
     Admin(M::Admin),
 }
 
+impl<M: Machine> Input<M> {
+    /// The same input for a machine that is told the same, such as one that is wrapped by this one.
+    #[must_use]
+    pub fn for_machine<N>(self) -> Input<N>
+    where
+        N: Machine<Timer = M::Timer, JobResult = M::JobResult, Admin = M::Admin>,
+    {
+        match self {
+            Self::Start => Input::Start,
+            Self::Message { from, message } => Input::Message { from, message },
+            Self::Timer(timer) => Input::Timer(timer),
+            Self::Submit(recovered) => Input::Submit(recovered),
+            Self::Durable(id) => Input::Durable(id),
+            Self::Computed(id, result) => Input::Computed(id, result),
+            Self::Admin(request) => Input::Admin(request),
+        }
+    }
+}
+
 /// What a machine asks for.
 #[derive(Debug)]
 pub enum Effect<M: Machine + ?Sized> {
@@ -100,6 +119,27 @@ pub enum Effect<M: Machine + ?Sized> {
     Executed(Arc<M::Executed>),
     /// Something worth measuring happened.
     Observe(Event),
+}
+
+impl<M: Machine> Effect<M> {
+    /// The same effect of a machine that asks for the same, such as one that wraps this one.
+    #[must_use]
+    pub fn of_machine<N>(self) -> Effect<N>
+    where
+        N: Machine<Timer = M::Timer, Record = M::Record, Job = M::Job, Executed = M::Executed>,
+    {
+        match self {
+            Self::Send { to, message } => Effect::Send { to, message },
+            Self::Broadcast { to, message } => Effect::Broadcast { to, message },
+            Self::SetTimer { timer, at } => Effect::SetTimer { timer, at },
+            Self::CancelTimer(timer) => Effect::CancelTimer(timer),
+            Self::Persist { id, record } => Effect::Persist { id, record },
+            Self::Compute(id, job) => Effect::Compute(id, job),
+            Self::Busy(work) => Effect::Busy(work),
+            Self::Executed(executed) => Effect::Executed(executed),
+            Self::Observe(event) => Effect::Observe(event),
+        }
+    }
 }
 
 /// Effects of handling one input, in order.

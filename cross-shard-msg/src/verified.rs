@@ -18,8 +18,9 @@ use alloy_primitives::map::HashSet;
 use crate::signature::{NodeSignature, PublicKey};
 
 /// Entries of one generation. There are two; the older one is forgotten when the newer one is
-/// full: 128 bytes each, about 16 MiB in all.
-const GENERATION: usize = 1 << 16;
+/// full: 128 bytes each. Seven eighths of a power of two is what a table of that size holds before
+/// it doubles, so both take about 16 MiB.
+const GENERATION: usize = (1 << 16) / 8 * 7;
 
 type Entry = (PublicKey, B256, NodeSignature);
 

@@ -136,7 +136,7 @@ fn bounded<'a>(
 }
 
 /// About how many bytes a header takes in a message, rounded up.
-fn encoded_bytes(header: &SignedHeader) -> usize {
+pub(crate) fn encoded_bytes(header: &SignedHeader) -> usize {
     768 + 112 * header.watermarks.len()
         + 56 * header.sent.len()
         + 28 * header.placements.len()
@@ -144,12 +144,12 @@ fn encoded_bytes(header: &SignedHeader) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use cross_shard_msg::{Certificate, CheckpointNumber, Congestion, Gas, Ledger, codec};
 
     use super::*;
 
-    fn header(height: u64, placements: usize) -> SignedHeader {
+    pub(crate) fn header(height: u64, placements: usize) -> SignedHeader {
         let placements = vec![Default::default(); placements];
         let header = SealedHeader::seal(Header {
             shard: ShardId(0),

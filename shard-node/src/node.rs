@@ -257,9 +257,7 @@ impl ShardNode {
     }
 
     fn on_submit(&mut self, now: Timestamp, transaction: Recovered, effects: &mut ShardEffects) {
-        if self.config.settings.verify_signatures {
-            effects.busy(Work { recoveries: 1, ..Work::default() });
-        }
+        // Who drives the node has recovered the sender, beside this thread, and charges for it.
         let (key, hash) = (transaction.transaction().key(), transaction.transaction().hash());
         let outcome = self.admit(now, transaction, effects);
         effects.observe(match outcome {

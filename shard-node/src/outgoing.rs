@@ -185,19 +185,21 @@ impl OutgoingQueues {
         true
     }
 
-    /// Kept batches for `destination` above a height, oldest first, at most `most`.
+    /// Kept batches for `destination` above a height, oldest first, at most [`MAX_RESENT`], as long as
+    /// `fits` says so.
     pub(crate) fn above(
         &mut self,
         destination: ShardId,
         height: Height,
-        most: usize,
         now: Timestamp,
+        mut fits: impl FnMut(&ReceiptBatch) -> bool,
     ) -> Vec<Arc<ReceiptBatch>> {
         let Some(queue) = self.destinations.get_mut(destination.0 as usize) else {
             return Vec::new();
         };
-        let above = queue.retained.range_mut(height.next()..).take(most);
-        above.map(|(_, retained)| retained.send_again(now)).collect()
+        let above = queue.retained.range_mut(height.next()..).take(MAX_RESENT);
+        let fitting = above.take_while(|(_, retained)| fits(&retained.batch));
+        fitting.map(|(_, retained)| retained.send_again(now)).collect()
     }
 
     /// Kept batches for all destinations, oldest first, at most [`MAX_RESENT`] each: after a restart

@@ -7,8 +7,9 @@ use cross_shard_msg::{
     DropReason, Duration, Effects, Event, Height, Message, NodeId, ReceiptBatch, ShardId, Timestamp,
 };
 
+use crate::headers;
 use crate::node::ShardNode;
-use crate::outgoing::{MAX_RESENT, encoded_bytes};
+use crate::outgoing::encoded_bytes;
 
 /// Most batches that one destination may pull in a checkpoint interval.
 const MAX_PULLED_BATCHES: usize = 1_024;
@@ -36,23 +37,32 @@ impl Pulls {
         Self { every, destinations: vec![Pulled::default(); shards as usize] }
     }
 
-    /// How many batches `destination` may have now.
-    fn allowance(&mut self, destination: ShardId, now: Timestamp) -> usize {
-        let Some(pulled) = self.destinations.get_mut(destination.0 as usize) else { return 0 };
+    /// What `destination` may still have, if that is anything.
+    fn allowance(&mut self, destination: ShardId, now: Timestamp) -> Option<&mut Pulled> {
+        let pulled = self.destinations.get_mut(destination.0 as usize)?;
         if now.since(pulled.since) >= self.every {
             *pulled = Pulled { since: now, ..Pulled::default() };
         }
-        match pulled.bytes < MAX_PULLED_BYTES {
-            true => MAX_PULLED_BATCHES.saturating_sub(pulled.batches).min(MAX_RESENT),
-            false => 0,
-        }
+        pulled.is_below().then_some(pulled)
+    }
+}
+
+impl Pulled {
+    fn is_below(&self) -> bool {
+        self.batches < MAX_PULLED_BATCHES && self.bytes < MAX_PULLED_BYTES
     }
 
-    fn charge(&mut self, batch: &ReceiptBatch) {
-        let destination = batch.outgoing.destination.0 as usize;
-        let Some(pulled) = self.destinations.get_mut(destination) else { return };
-        pulled.batches += 1;
-        pulled.bytes += batch.outgoing.receipts.iter().map(encoded_bytes).sum::<usize>();
+    /// Counts a batch, the headers in front of it included, if it may still be pulled. The last one
+    /// may be larger than what is left.
+    fn charge(&mut self, batch: &ReceiptBatch) -> bool {
+        let fits = self.is_below();
+        if fits {
+            let headers = batch.chain.iter().chain([&batch.header]).map(headers::encoded_bytes);
+            let receipts = batch.outgoing.receipts.iter().map(encoded_bytes);
+            self.batches += 1;
+            self.bytes += headers.chain(receipts).sum::<usize>();
+        }
+        fits
     }
 }
 
@@ -65,13 +75,12 @@ impl ShardNode {
         above: Height,
         effects: &mut Effects<Self>,
     ) {
-        let most = self.pulls.allowance(destination, now);
-        if most == 0 {
+        let Some(pulled) = self.pulls.allowance(destination, now) else {
             let reason = DropReason::QueueFull;
             return effects.observe(Event::Dropped { reason });
-        }
-        for batch in self.outgoing.above(destination, above, most, now) {
-            self.pulls.charge(&batch);
+        };
+        let batches = self.outgoing.above(destination, above, now, |batch| pulled.charge(batch));
+        for batch in batches {
             effects.send(NodeId::Shard(destination), Message::Batch(batch));
         }
     }
@@ -79,23 +88,52 @@ impl ShardNode {
 
 #[cfg(test)]
 mod tests {
+    use cross_shard_msg::receipt::prove_outgoing;
+    use cross_shard_msg::{Outgoing, Sequence};
+
     use super::*;
+    use crate::headers::tests::header;
+
+    const EVERY: Duration = Duration::from_secs(2);
+
+    /// A batch without receipts behind a number of headers.
+    fn batch(chain: u64) -> ReceiptBatch {
+        let outgoing =
+            Outgoing { destination: ShardId(0), first: Sequence(1), receipts: Vec::new() };
+        let (_, mut proofs) = prove_outgoing(std::slice::from_ref(&outgoing));
+        ReceiptBatch {
+            chain: (1..=chain).map(|height| header(height, 0)).collect(),
+            header: header(chain + 1, 0),
+            outgoing,
+            proof: proofs.remove(0),
+        }
+    }
+
+    /// How many equal batches a destination gets at a time, if it asks for more and more.
+    fn pulled(pulls: &mut Pulls, destination: u32, now: Timestamp, batch: &ReceiptBatch) -> usize {
+        let Some(pulled) = pulls.allowance(ShardId(destination), now) else { return 0 };
+        (0..2 * MAX_PULLED_BATCHES).take_while(|_| pulled.charge(batch)).count()
+    }
 
     #[test]
     fn an_allowance_is_for_one_interval_and_one_destination() {
-        let every = Duration::from_secs(2);
-        let mut pulls = Pulls::new(2, every);
-        let start = Timestamp::ZERO + every;
-        assert_eq!(pulls.allowance(ShardId(0), start), MAX_RESENT);
-        pulls.destinations[0].batches = MAX_PULLED_BATCHES - 3;
-        assert_eq!(pulls.allowance(ShardId(0), start), 3);
-        pulls.destinations[0].batches = MAX_PULLED_BATCHES;
-        let late = start + Duration(every.0 - 1);
-        assert_eq!(pulls.allowance(ShardId(0), late), 0);
-        assert_eq!(pulls.allowance(ShardId(1), late), MAX_RESENT);
-        assert_eq!(pulls.allowance(ShardId(0), start + every), MAX_RESENT);
-        pulls.destinations[0].bytes = MAX_PULLED_BYTES;
-        assert_eq!(pulls.allowance(ShardId(0), start + every), 0);
-        assert_eq!(pulls.allowance(ShardId(9), start), 0);
+        let mut pulls = Pulls::new(2, EVERY);
+        let (start, one) = (Timestamp::ZERO + EVERY, batch(0));
+        assert_eq!(pulled(&mut pulls, 0, start, &one), MAX_PULLED_BATCHES);
+        let late = start + Duration(EVERY.0 - 1);
+        assert_eq!(pulled(&mut pulls, 0, late, &one), 0);
+        assert_eq!(pulled(&mut pulls, 1, late, &one), MAX_PULLED_BATCHES);
+        assert_eq!(pulled(&mut pulls, 0, start + EVERY, &one), MAX_PULLED_BATCHES);
+        assert_eq!(pulled(&mut pulls, 9, start, &one), 0);
+    }
+
+    #[test]
+    fn headers_in_front_of_a_batch_count() {
+        let mut pulls = Pulls::new(1, EVERY);
+        let many = batch(4_095);
+        let bytes = 4_096 * headers::encoded_bytes(&many.header);
+        let expected = MAX_PULLED_BYTES.div_ceil(bytes);
+        assert!(expected < 30, "{expected}");
+        assert_eq!(pulled(&mut pulls, 0, Timestamp::ZERO, &many), expected);
     }
 }

@@ -9,6 +9,7 @@ use alloy_primitives::{B256, U256};
 use consensus::checkpoint::FinalityProof;
 use cross_shard_msg::header::signing_digest;
 use cross_shard_msg::receipt::prove_outgoing;
+use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
     Action, Cause, Certificate, DropReason, Event, FinalizedCheckpoint, Gas, Gate, Header, Height,
     Input, Message, NodeId, Refusal, SealedHeader, Sequence, ShardId, SignedHeader, Timestamp,
@@ -210,6 +211,57 @@ fn value_and_gas_beyond_all_bounds_are_dropped() {
         let balance = world.balance(1, user(2, 1, 0));
         assert_eq!(balance, U256::from(ETHER + 5), "the real one came");
     }
+}
+
+/// Rule R-LED-4: books that balance only because the source minted.
+#[test]
+fn a_batch_of_a_source_that_mints_is_dropped_where_nobody_may() {
+    for (minting, gate) in [
+        (Minting::Never, Gate::Checkpoint),
+        (Minting::Never, Gate::Certified),
+        (Minting::Administrator, Gate::Certified),
+    ] {
+        for in_chain in [false, true] {
+            let options = Options { minting, ..Options::new(2, gate) };
+            let mut world = World::new(options);
+            world.filter = Box::new(|_, _, message| match message {
+                Message::Batch(_) | Message::Headers(_) => 0,
+                _ => 1,
+            });
+            world.millis(250);
+            transfers(&mut world, 0, 1);
+            world.millis(100);
+            let mut minted = (*world.batches()[0]).clone();
+            // The header of the batch, or one on which it builds.
+            let mints = |signed: &SignedHeader| {
+                let mut header: Header = (*signed.header).clone();
+                header.ledger.minted += U256::from(ETHER);
+                header.ledger.held += U256::from(ETHER);
+                sign(&world, header)
+            };
+            if in_chain {
+                let Some(last) = minted.chain.last_mut() else { continue };
+                *last = mints(last);
+                let parent = last.hash();
+                let header = Header { parent, ..(*minted.header.header).clone() };
+                minted.header = sign(&world, header);
+            } else {
+                minted.header = mints(&minted.header);
+            }
+            assert!(minted.is_proven());
+            let message = Message::Batch(Arc::new(minted));
+            let before = world.dropped(1, DropReason::Invalid);
+            world.handle(1, Input::Message { from: NodeId::Shard(ShardId(0)), message });
+            let dropped = world.dropped(1, DropReason::Invalid) - before;
+            assert_eq!(dropped == 1, minting == Minting::Never, "{gate:?}, chain: {in_chain}");
+        }
+    }
+}
+
+fn sign(world: &World, header: Header) -> SignedHeader {
+    let header = SealedHeader::seal(header);
+    let digest = signing_digest(&world.settings.network, &header.hash());
+    SignedHeader { header, certificate: Certificate::single(&shard_key(0), &digest) }
 }
 
 #[test]

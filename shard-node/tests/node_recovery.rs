@@ -2,6 +2,7 @@
 
 mod node_support;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
@@ -217,6 +218,51 @@ fn a_shard_catches_up_over_any_number_of_checkpoints() {
     let key = world.submit(transfer(user(2, 0, 0), 0, user(2, 1, 0), 1));
     world.millis(1_500);
     assert!(world.is_settled(key));
+}
+
+/// Rule R-REC-4: the newest checkpoint is always more than two intervals old when a shard hears of it,
+/// and there is always a newer one soon.
+#[test]
+fn a_shard_goes_on_where_finality_takes_longer_than_two_intervals() {
+    for gate in GATES {
+        let mut world = World::new(Options::new(2, gate));
+        let late = world.settings.checkpoint_every.times(3);
+        world.filter = Box::new(|from, _, _| u32::from(!matches!(from, NodeId::Coordinator(_))));
+        let mut heard = 0;
+        hear_late(&mut world, &mut heard, late, 4_000);
+        world.kill(0, Duration::from_millis(1_500));
+        hear_late(&mut world, &mut heard, late, 1_600);
+        let blocks = world.blocks[0].len();
+        hear_late(&mut world, &mut heard, late, 4_000);
+        let made = world.blocks[0].len() - blocks;
+        assert!(made >= 20, "{gate:?}: {made} blocks in 4 s");
+        let key = world.submit(transfer(user(2, 0, 0), 0, user(2, 1, 0), 1));
+        hear_late(&mut world, &mut heard, late, 4_000);
+        assert!(world.is_settled(key), "{gate:?}");
+    }
+}
+
+/// Runs for some time; what coordinators say to shards arrives so much later. `heard` counts what was
+/// looked at.
+fn hear_late(world: &mut World, heard: &mut usize, late: Duration, millis: u64) {
+    let mut waiting = VecDeque::new();
+    for _ in 0..millis / 10 {
+        world.millis(10);
+        let said = world.sent[*heard..].iter();
+        waiting.extend(said.filter_map(|(from, to, message)| match (from, to) {
+            (NodeId::Coordinator(_), NodeId::Shard(shard)) => {
+                Some((world.now + late, *shard, *from, message.clone()))
+            }
+            _ => None,
+        }));
+        *heard = world.sent.len();
+        while waiting.front().is_some_and(|(due, ..)| *due <= world.now)
+            && let Some((_, shard, from, message)) = waiting.pop_front()
+        {
+            world.handle(shard.0 as usize, Input::Message { from, message });
+        }
+    }
+    // What is still on its way is lost.
 }
 
 #[test]

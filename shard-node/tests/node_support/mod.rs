@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
-use cross_shard_msg::settings::Bounds;
+use cross_shard_msg::settings::{Bounds, Minting};
 use cross_shard_msg::*;
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use shard_node::evm::outbox_code;
@@ -36,6 +36,7 @@ type Filter = Box<dyn FnMut(NodeId, NodeId, &Message) -> u32>;
 pub struct Options {
     pub shards: u32,
     pub gate: Gate,
+    pub minting: Minting,
     pub gas_limit: Gas,
     pub bounds: Bounds,
     pub accounts: Vec<(Address, GenesisAccount)>,
@@ -51,6 +52,7 @@ impl Options {
         Self {
             shards,
             gate,
+            minting: Minting::Administrator,
             gas_limit: Gas(30_000_000),
             bounds: Bounds {
                 mempool: 10_000,
@@ -128,8 +130,8 @@ pub struct World {
 
 impl World {
     pub fn new(options: Options) -> Self {
-        let Options { shards, gate, gas_limit, bounds, mut accounts, prescribed, snapshots } =
-            options;
+        let Options { shards, gate, minting, gas_limit, bounds, prescribed, snapshots, .. } = options;
+        let mut accounts = options.accounts;
         let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
         for shard in (0..shards).filter(|_| prescribed.is_none()) {
             for index in 0..40 {
@@ -164,7 +166,7 @@ impl World {
             base_fee_moves: false,
             genesis_time: 1_700_000_000,
             gate,
-            minting: cross_shard_msg::settings::Minting::Administrator,
+            minting,
             verify_signatures: false,
             bounds,
         };

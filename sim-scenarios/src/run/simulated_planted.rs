@@ -47,18 +47,11 @@ impl Machine for Hasty {
             self.0.handle(now, inputs.remove(0), &mut inner);
             for effect in inner.drain() {
                 match effect {
-                    Effect::Send { to, message } => effects.send(to, message),
-                    Effect::Broadcast { to, message } => effects.broadcast(to, message),
-                    Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
-                    Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
                     Effect::Persist { id, record } => {
                         effects.push(Effect::Persist { id, record });
                         inputs.push(Input::Durable(id));
                     }
-                    Effect::Busy(work) => effects.busy(work),
-                    Effect::Observe(event) => effects.observe(event),
-                    Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
-                    Effect::Compute(_, job) => match job {},
+                    effect => effects.push(effect.of_machine()),
                 }
             }
         }
@@ -78,17 +71,8 @@ impl Machine for Forgetful {
     type Executed = <ShardNode as Machine>::Executed;
 
     fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
-        let input = match input {
-            Input::Start => Input::Start,
-            Input::Message { from, message } => Input::Message { from, message },
-            Input::Timer(timer) => Input::Timer(timer),
-            Input::Submit(recovered) => Input::Submit(recovered),
-            Input::Durable(id) => Input::Durable(id),
-            Input::Computed(_, job) => match job {},
-            Input::Admin(request) => Input::Admin(request),
-        };
         let mut inner = Effects::new();
-        self.node.handle(now, input, &mut inner);
+        self.node.handle(now, input.for_machine(), &mut inner);
         for effect in inner.drain() {
             match effect {
                 Effect::Send { message: Message::PullBatches { .. }, .. } => {}
@@ -103,14 +87,7 @@ impl Machine for Forgetful {
                         effects.send(to, message);
                     }
                 }
-                Effect::Broadcast { to, message } => effects.broadcast(to, message),
-                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
-                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
-                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
-                Effect::Busy(work) => effects.busy(work),
-                Effect::Observe(event) => effects.observe(event),
-                Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
-                Effect::Compute(_, job) => match job {},
+                effect => effects.push(effect.of_machine()),
             }
         }
     }

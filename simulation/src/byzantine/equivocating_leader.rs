@@ -85,39 +85,19 @@ impl Machine for EquivocatingLeader {
     type Executed = <Coordinator as Machine>::Executed;
 
     fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
-        for effect in ask(&mut self.node, now, inner(input)) {
+        for effect in ask(&mut self.node, now, input.for_machine()) {
             match effect {
                 Effect::Broadcast { to: Audience::Coordinators, message } => {
                     if !self.equivocate(&message, effects) {
                         effects.broadcast(Audience::Coordinators, message);
                     }
                 }
-                Effect::Broadcast { to, message } => effects.broadcast(to, message),
-                Effect::Send { to, message } => effects.send(to, message),
-                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
-                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
-                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
-                Effect::Busy(work) => effects.busy(work),
-                Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
-                Effect::Observe(event) => effects.observe(event),
-                Effect::Compute(_, job) => match job {},
+                effect => effects.push(effect.of_machine()),
             }
         }
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
         job
-    }
-}
-
-fn inner(input: Input<EquivocatingLeader>) -> Input<Coordinator> {
-    match input {
-        Input::Start => Input::Start,
-        Input::Message { from, message } => Input::Message { from, message },
-        Input::Timer(timer) => Input::Timer(timer),
-        Input::Submit(recovered) => Input::Submit(recovered),
-        Input::Durable(id) => Input::Durable(id),
-        Input::Computed(_, result) => match result {},
-        Input::Admin(request) => match request {},
     }
 }

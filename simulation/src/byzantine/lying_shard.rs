@@ -93,7 +93,7 @@ impl Machine for LyingShard {
     type Executed = <ShardNode as Machine>::Executed;
 
     fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
-        let spoken = ask(&mut self.node, now, inner(input));
+        let spoken = ask(&mut self.node, now, input.for_machine());
         let mut batches = Vec::new();
         let mut new = None;
         for effect in &spoken {
@@ -114,30 +114,12 @@ impl Machine for LyingShard {
             match effect {
                 Effect::Send { to, message } => self.send(to, message, effects),
                 Effect::Broadcast { to, message } => self.broadcast(to, message, effects),
-                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
-                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
-                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
-                Effect::Busy(work) => effects.busy(work),
-                Effect::Executed(executed) => effects.push(Effect::Executed(executed)),
-                Effect::Observe(event) => effects.observe(event),
-                Effect::Compute(_, job) => match job {},
+                effect => effects.push(effect.of_machine()),
             }
         }
     }
 
     fn compute(job: Job) -> Job {
         job
-    }
-}
-
-fn inner(input: Input<LyingShard>) -> Input<ShardNode> {
-    match input {
-        Input::Start => Input::Start,
-        Input::Message { from, message } => Input::Message { from, message },
-        Input::Timer(timer) => Input::Timer(timer),
-        Input::Submit(recovered) => Input::Submit(recovered),
-        Input::Durable(id) => Input::Durable(id),
-        Input::Computed(_, job) => match job {},
-        Input::Admin(request) => Input::Admin(request),
     }
 }

@@ -26,29 +26,17 @@ impl Machine for Silent {
     type Executed = <Coordinator as Machine>::Executed;
 
     fn handle(&mut self, now: Timestamp, input: Input<Self>, effects: &mut Effects<Self>) {
-        for effect in ask(&mut self.0, now, inner(input)) {
-            match effect {
-                Effect::SetTimer { timer, at } => effects.set_timer(timer, at),
-                Effect::CancelTimer(timer) => effects.push(Effect::CancelTimer(timer)),
-                Effect::Persist { id, record } => effects.push(Effect::Persist { id, record }),
-                _ => {}
+        for effect in ask(&mut self.0, now, input.for_machine()) {
+            if matches!(
+                effect,
+                Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Persist { .. }
+            ) {
+                effects.push(effect.of_machine());
             }
         }
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
         job
-    }
-}
-
-fn inner(input: Input<Silent>) -> Input<Coordinator> {
-    match input {
-        Input::Start => Input::Start,
-        Input::Message { from, message } => Input::Message { from, message },
-        Input::Timer(timer) => Input::Timer(timer),
-        Input::Submit(recovered) => Input::Submit(recovered),
-        Input::Durable(id) => Input::Durable(id),
-        Input::Computed(_, result) => match result {},
-        Input::Admin(request) => match request {},
     }
 }
