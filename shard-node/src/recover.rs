@@ -276,7 +276,7 @@ impl ShardNode {
         let every = self.config.settings.checkpoint_every;
         let recent = now.since(self.checkpoints.timestamp()) <= every.times(RECENT_INTERVALS);
         // Finality may take longer than that, on slow disks or links.
-        let recent = recent || (false && catching_up.answered);
+        let recent = recent || catching_up.answered;
         let patient = now.since(catching_up.progress) <= every.times(PATIENT_INTERVALS);
         if recent || !patient {
             self.life.catching_up = None;
