@@ -30,7 +30,7 @@ use crate::rules::Violation;
 use crate::state::CheckpointState;
 use crate::value::CheckpointValue;
 
-/// Most proofs of faulty validators that are kept; more are only counted.
+/// Most proofs of faulty validators that are kept, besides the first of each; more are only counted.
 pub const MAX_EVIDENCE: usize = 64;
 
 type AgreementInput = consensus::Input<CheckpointValue>;
@@ -167,7 +167,7 @@ impl Coordinator {
         &self.pool
     }
 
-    /// Proofs that validators are faulty, the first [`MAX_EVIDENCE`].
+    /// Proofs that validators are faulty, the first [`MAX_EVIDENCE`] and the first of each validator.
     #[must_use]
     pub fn evidence(&self) -> &[Evidence] {
         self.evidence.of_validators()

@@ -143,9 +143,13 @@ impl Kept {
         self.logged = (self.votes.len(), pool.equivocations().len(), self.broken.len());
     }
 
-    /// Keeps two votes that contradict one another.
+    /// Keeps two votes that contradict one another, if they are the first of their validator and
+    /// view. An earlier life may have kept them.
     pub fn votes(&mut self, evidence: Evidence) {
-        if self.votes.len() < MAX_EVIDENCE {
+        let of = |known: &&Evidence| known.first.validator == evidence.first.validator;
+        let mut known = self.votes.iter().filter(of).peekable();
+        let room = self.votes.len() < MAX_EVIDENCE || known.peek().is_none();
+        if room && known.all(|known| known.first.view != evidence.first.view) {
             self.votes.push(evidence);
         }
     }

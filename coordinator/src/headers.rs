@@ -23,7 +23,8 @@ use crate::state::CheckpointState;
 /// for each shard that it deals with, so this is room for thousands; a shard whose headers are huge
 /// delays only itself.
 pub const MAX_PENDING_BYTES: usize = 64 << 20;
-/// Most equivocations of which both headers are kept; more are only counted.
+/// Most equivocations of which both headers are kept, besides the first of each shard; more are only
+/// counted.
 pub const MAX_EQUIVOCATIONS: usize = 64;
 
 /// Two certified headers of one shard and height. Shows to anyone that the shard is faulty.
@@ -234,7 +235,7 @@ impl HeaderPool {
         (from <= until).then_some((from, until))
     }
 
-    /// Equivocations of shards, the first [`MAX_EQUIVOCATIONS`].
+    /// Equivocations of shards, the first [`MAX_EQUIVOCATIONS`] and the first of each shard.
     #[must_use]
     pub fn equivocations(&self) -> &[Equivocation] {
         &self.equivocations
@@ -258,13 +259,20 @@ impl HeaderPool {
         self.equivocations.push(pair);
     }
 
-    /// Keeps two certified headers of one height, for the first time.
+    /// Keeps two certified headers of one height, for the first time. An earlier life may have kept
+    /// them.
     fn convict(&mut self, first: SignedHeader, second: SignedHeader) {
         if let Some(pending) = self.shards.get_mut(second.shard.0 as usize) {
             pending.conflicts.insert(second.height);
         }
+        let of = |known: &&Equivocation| known.first.shard == second.shard;
+        let mut known = self.equivocations.iter().filter(of).peekable();
+        let room = self.equivocations.len() < MAX_EQUIVOCATIONS || known.peek().is_none();
+        if known.any(|known| known.first.height == second.height) {
+            return;
+        }
         self.equivocated += 1;
-        if self.equivocations.len() < MAX_EQUIVOCATIONS {
+        if room {
             self.equivocations.push(Equivocation { first, second });
         }
     }

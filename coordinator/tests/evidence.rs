@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use coordinator::headers::{Equivocation, HeaderPool};
@@ -77,8 +78,8 @@ fn evidence_is_durable_and_outlives_the_process() {
         settings: (*shards.settings).clone(),
     };
     let mut coordinator = Coordinator::new(config()).unwrap();
-    let mut records = Vec::new();
-    let mut tell = |coordinator: &mut Coordinator, header: &SignedHeader| {
+    let records = RefCell::new(Vec::new());
+    let tell = |coordinator: &mut Coordinator, header: &SignedHeader| {
         let message = Message::Headers(Arc::new(vec![header.clone()]));
         let input = Input::Message { from: NodeId::Shard(ShardId(0)), message };
         let mut effects = Effects::new();
@@ -87,7 +88,7 @@ fn evidence_is_durable_and_outlives_the_process() {
         for effect in effects.drain() {
             if let Effect::Persist { id, record } = effect {
                 writes.push(id);
-                records.push(record);
+                records.borrow_mut().push(record);
             }
         }
         for id in writes {
@@ -97,9 +98,16 @@ fn evidence_is_durable_and_outlives_the_process() {
     for header in [&before, &first, &second, &second] {
         tell(&mut coordinator, header);
     }
-    let [CoordinatorRecord::Evidence(proof)] = records.as_slice() else { panic!("{records:?}") };
+    let written = records.borrow().clone();
+    let [CoordinatorRecord::Evidence(proof)] = written.as_slice() else { panic!("{written:?}") };
     assert!(proof.verify(&shards.settings));
-    let rebuilt = Coordinator::recover(config(), records.clone()).unwrap();
+    let mut rebuilt = Coordinator::recover(config(), written.clone()).unwrap();
     assert_eq!(rebuilt.pool().equivocations().len(), 1);
     assert_eq!(rebuilt.tip().number(), CheckpointNumber::ZERO);
+    // What it knows already is not written down again.
+    for header in [&before, &second, &first] {
+        tell(&mut rebuilt, header);
+    }
+    assert_eq!(rebuilt.pool().equivocations().len(), 1);
+    assert_eq!(records.borrow().len(), 1);
 }

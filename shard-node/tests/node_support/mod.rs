@@ -130,7 +130,8 @@ pub struct World {
 
 impl World {
     pub fn new(options: Options) -> Self {
-        let Options { shards, gate, minting, gas_limit, bounds, prescribed, snapshots, .. } = options;
+        let Options { shards, gate, minting, gas_limit, bounds, prescribed, snapshots, .. } =
+            options;
         let mut accounts = options.accounts;
         let validator = SecretKey::from_seed(&B256::repeat_byte(0xcc));
         for shard in (0..shards).filter(|_| prescribed.is_none()) {

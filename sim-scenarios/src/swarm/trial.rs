@@ -14,6 +14,7 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use cross_shard_msg::{Cause, Duration, LegStatus, NodeId, ReceiptKind, ShardId, Timestamp};
 use simulation::checkers::{self, Circumstances, Verdict};
+use simulation::online::Validity;
 use simulation::{Honest, Monitor};
 
 use super::options::Options;
@@ -116,6 +117,12 @@ fn simulated(options: &Options, shown: Option<Tracer>) -> Result<Trial, Failure>
     let monitor = Monitor::new();
     let plan = &job.plan;
     monitor.add(Honest::new(&plan.settings, plan.base, &plan.residents, dishonest.iter().copied()));
+    let honest = plan.settings.shard_ids().filter(|shard| !dishonest.contains(shard));
+    let configs = honest.map(|shard| plan.shard_config(shard)).collect::<Result<Vec<_>, _>>();
+    let configs = configs.map_err(|error| failure("preparation", error.to_string()))?;
+    let validity =
+        Validity::new(configs).map_err(|error| failure("preparation", error.to_string()))?;
+    monitor.add(validity);
     let byzantine = scenario.byzantine.iter().map(|one| one.target).collect();
     let proofs = (!dishonest.is_empty()).then(Proofs::default);
     if let Some(proofs) = proofs.clone() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use alloy_primitives::map::HashSet;
-use cross_shard_msg::{Block, Cause, ShardId, TransactionKey};
+use cross_shard_msg::{Action, Block, Cause, ShardId, TransactionKey};
 
 type Pair = (ShardId, ShardId);
 
@@ -77,7 +77,11 @@ impl Delivery {
             }
             *next += outgoing.receipts.len() as u64;
             for receipt in &outgoing.receipts {
-                self.wait(receipt.key(), -1);
+                // No leg causes a `Migrate`: its release does (R-HOME-6).
+                match receipt.action {
+                    Action::Migrate { .. } => count(&mut self.open, receipt.key(), 1),
+                    _ => count(&mut self.unreleased, receipt.key(), -1),
+                }
             }
             if dishonest.contains(&outgoing.destination) {
                 let keys = outgoing.receipts.iter().map(cross_shard_msg::Receipt::key);
@@ -108,22 +112,14 @@ impl Delivery {
         }
     }
 
-    fn wait(&mut self, key: TransactionKey, change: i64) {
-        let waiting = self.unreleased.entry(key).or_default();
-        *waiting += change;
-        if *waiting == 0 {
-            self.unreleased.remove(&key);
-        }
-    }
-
     fn legs(&mut self, shard: ShardId, block: &Block) -> Result<(), String> {
         for leg in &block.legs {
             let mut change = i64::from(leg.caused);
-            self.wait(leg.key, change);
+            count(&mut self.unreleased, leg.key, change);
             if let Cause::Receipt { source, sequence, .. } = leg.cause {
                 change -= 1;
                 let first_time = if source == shard {
-                    self.wait(leg.key, -1);
+                    count(&mut self.unreleased, leg.key, -1);
                     self.own.insert((shard, sequence.0))
                 } else {
                     let entered = self.entered.entry((source, shard)).or_default();
@@ -137,14 +133,17 @@ impl Delivery {
                     ));
                 }
             }
-            if change != 0 {
-                let open = self.open.entry(leg.key).or_default();
-                *open += change;
-                if *open == 0 {
-                    self.open.remove(&leg.key);
-                }
-            }
+            count(&mut self.open, leg.key, change);
         }
         Ok(())
+    }
+}
+
+/// Adds to a count; zero is not kept.
+fn count(counts: &mut BTreeMap<TransactionKey, i64>, key: TransactionKey, change: i64) {
+    let count = counts.entry(key).or_default();
+    *count += change;
+    if *count == 0 {
+        counts.remove(&key);
     }
 }
