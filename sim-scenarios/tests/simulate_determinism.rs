@@ -85,6 +85,6 @@ fn faults_change_a_run_and_are_reported() {
 #[test]
 fn a_run_is_the_same_to_the_bit_wherever_it_is_made() {
     let outcome = run(include_str!("data/pinned_run.toml"), &[], None).unwrap();
-    let pinned = "0xa8707c3159ac6d90d2bc3cf463d1bb77c1b95f1b6a9e300232fe09c5e564454a";
+    let pinned = "0x06fdff308e44a79c33c6ea04a70b1b5ee2d48bc2b8bba446962100e99390c021";
     assert_eq!(outcome.digest, pinned);
 }
