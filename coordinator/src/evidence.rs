@@ -16,7 +16,8 @@ use crate::record::CoordinatorRecord;
 use crate::rules::{Rule, Violation, check_certificate, check_header};
 use crate::state::Previous;
 
-/// Most headers that break a rule of which proof is kept; more are only left out.
+/// Most headers that break a rule of which proof is kept, besides the first of each shard; more are
+/// only left out.
 pub const MAX_BROKEN: usize = 64;
 /// Writes of evidence are numbered from here, above all those of the agreement.
 const WRITES: u64 = 1 << 62;
@@ -161,7 +162,9 @@ impl Kept {
         let before = height.previous().and_then(|before| pool.at(shard, before));
         let broken = BrokenHeader { before: before.cloned(), header: header.clone() };
         let known = self.broken.iter().any(|known| known.header.hash() == header.hash());
-        if self.broken.len() < MAX_BROKEN && !known && broken.violation(settings).is_some() {
+        let first = self.broken.iter().all(|known| known.header.shard != shard);
+        let room = self.broken.len() < MAX_BROKEN || first;
+        if room && !known && broken.violation(settings).is_some() {
             self.broken.push(broken);
         }
     }

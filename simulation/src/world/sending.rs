@@ -68,7 +68,7 @@ impl World {
     }
 
     /// The edge of a node: makes senders known in order of arrival, as a process does on its worker
-    /// thread.
+    /// thread. What that costs is charged here and not to the node's own thread.
     pub(super) fn submit(&mut self, place: usize, from: NodeId, submissions: &[Submission]) {
         let mut refused = Vec::new();
         let mut ready = self.nodes[place].recovered_at.max(self.now);
