@@ -147,3 +147,76 @@ fn count(counts: &mut BTreeMap<TransactionKey, i64>, key: TransactionKey, change
         counts.remove(&key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+    use cross_shard_msg::{
+        Body, Certificate, CheckpointNumber, Congestion, Gas, Header, Height, Incoming, Ledger,
+        Leg, LegStatus, Outgoing, Receipt, ReceiptKind, SealedHeader, Sequence, SignedHeader,
+        Timestamp, Wei,
+    };
+
+    use super::*;
+
+    fn block(shard: ShardId) -> Block {
+        let header = Header {
+            shard,
+            height: Height(1),
+            parent: B256::ZERO,
+            checkpoint: CheckpointNumber(0),
+            timestamp: Timestamp(1),
+            state_root: B256::ZERO,
+            transactions_root: B256::ZERO,
+            results_root: B256::ZERO,
+            outgoing_receipts_root: B256::ZERO,
+            watermarks: Vec::new(),
+            sent: Vec::new(),
+            placements: Vec::new(),
+            gas_used: Gas::ZERO,
+            gas_limit: Gas::ZERO,
+            base_fee: 0,
+            congestion: Congestion::default(),
+            ledger: Ledger::default(),
+        };
+        let certificate = Certificate { signatures: Vec::new() };
+        Block {
+            header: SignedHeader { header: SealedHeader::seal(header), certificate },
+            body: Body::default(),
+            legs: Vec::new(),
+            outgoing: Vec::new(),
+            written: Vec::new(),
+        }
+    }
+
+    /// No leg causes it, and yet it is open until it is executed.
+    #[test]
+    fn a_migrate_is_open_from_its_release_to_its_execution() {
+        let (home, placed) = (ShardId(0), ShardId(1));
+        let action = Action::Migrate { address: Address::ZERO, balance: Wei::from(5) };
+        let receipt = Receipt { origin: B256::ZERO, caused: Height(1), action };
+        let (first, receipts) = (Sequence(1), vec![receipt.clone()]);
+        let mut source = block(home);
+        source.outgoing = vec![Outgoing { destination: placed, first, receipts: receipts.clone() }];
+        let mut destination = block(placed);
+        let (height, header) = (Height(1), source.header.hash());
+        destination.body.incoming =
+            vec![Incoming { source: home, height, header, first, receipts }];
+        let cause = Cause::Receipt { source: home, sequence: first, kind: ReceiptKind::Migrate };
+        destination.legs = vec![Leg {
+            key: receipt.key(),
+            cause,
+            status: LegStatus::Succeeded,
+            gas_used: Gas::ZERO,
+            caused: 0,
+            created: 0,
+        }];
+        for dishonest in [BTreeSet::new(), BTreeSet::from([ShardId(2)])] {
+            let mut delivery = Delivery::default();
+            delivery.block(home, &source, &dishonest).unwrap();
+            assert!(delivery.settled(&dishonest).is_err());
+            delivery.block(placed, &destination, &dishonest).unwrap();
+            assert_eq!(delivery.settled(&dishonest), Ok(()));
+        }
+    }
+}
