@@ -24,7 +24,7 @@ const MAX_SHRINKING: u32 = 300;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// How many seeds [default: 1000, or as many as fit into --minutes]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Stop after so many minutes of real time
     #[arg(long, value_name = "M")]
@@ -79,8 +79,8 @@ pub fn run(arguments: &Arguments) -> Exit {
         }
     }
     let limit = match arguments.minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0)) {
-        Some(Err(_)) => {
-            complain("error: --minutes: expected a number from 0 on");
+        Some(Err(_) | Ok(Duration::ZERO)) => {
+            complain("error: --minutes: expected a number above 0");
             return Exit::BadInput;
         }
         Some(Ok(limit)) => Some(limit),
@@ -111,7 +111,9 @@ pub fn run(arguments: &Arguments) -> Exit {
     {
         let _ = trace_trial(&options);
     }
-    let told = Told { arguments, first, report: &report, took, shrunk: shrunk.as_ref() };
+    let interrupted = interrupt.is_set();
+    let shrunk = shrunk.as_ref();
+    let told = Told { arguments, first, report: &report, took, interrupted, shrunk };
     let printed = print(&if arguments.json { told.json() } else { told.text() });
     match failed {
         _ if printed != Exit::Passed => printed,
@@ -140,6 +142,7 @@ struct Told<'a> {
     first: u64,
     report: &'a FlockReport,
     took: Duration,
+    interrupted: bool,
     shrunk: Option<&'a Shrunk>,
 }
 
@@ -167,6 +170,9 @@ impl Told<'_> {
             text.push_str(&format!("\nseed {seed} FAILED\n  {failure}\n"));
         }
         match report.failed.first_key_value() {
+            None if self.interrupted => {
+                text.push_str("\ninterrupted; everything held until then\n")
+            }
             None => text.push_str("\neverything held\n"),
             Some((seed, failure)) => self.failure(*seed, failure, &mut text),
         }
@@ -209,6 +215,7 @@ impl Told<'_> {
             "events": report.events,
             "digest": report.digest().to_string(),
             "seconds": self.took.as_secs_f64(),
+            "interrupted": self.interrupted,
             "situations": situations,
             "failed": failed,
         });

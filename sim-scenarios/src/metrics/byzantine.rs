@@ -21,8 +21,22 @@ pub struct ByzantineResults {
     pub evidence: Vec<EvidenceRow>,
     /// Shards of which the committee took no more from a header on.
     pub left_out: Vec<LeftOutRow>,
+    /// Byzantine shards of which the committee finalized headers that their own blocks do not give.
+    pub false_headers: Vec<FalseHeadersRow>,
     /// Honest shards that stand still.
     pub stalled: Vec<StalledRow>,
+}
+
+/// What the committee finalized of a shard, but the shard did not execute: nobody but who executes
+/// its blocks again can see that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FalseHeadersRow {
+    /// The shard.
+    pub shard: ShardId,
+    /// How many of its finalized headers are not those of its blocks.
+    pub count: u64,
+    /// The lowest one.
+    pub height: Height,
 }
 
 /// Proof against one node.
@@ -101,6 +115,7 @@ pub(super) fn results(run: &RunData) -> Option<ByzantineResults> {
     for network in &run.networks {
         let left_out = left_out(network);
         all.evidence.extend(evidence(&network.records));
+        all.false_headers.extend(false_headers(&network.records, &dishonest(run)));
         all.stalled.extend(stalled(&network.records, &dishonest(run), &left_out));
         all.left_out.extend(left_out);
     }
@@ -207,6 +222,20 @@ fn stalled(
             return rows.into_values().collect();
         }
     }
+}
+
+fn false_headers(records: &Records, dishonest: &BTreeSet<ShardId>) -> Vec<FalseHeadersRow> {
+    let chains = crosslinked(records);
+    let rows = dishonest.iter().filter_map(|shard| {
+        let blocks = records.blocks.get(shard).into_iter().flatten();
+        let executed: BTreeMap<Height, B256> =
+            blocks.map(|block| (block.header.height, block.header.hash())).collect();
+        let chain = chains.get(shard).into_iter().flatten();
+        let mut wrong = chain.filter(|(height, hash)| executed.get(height) != Some(hash));
+        let (height, _) = wrong.next()?;
+        Some(FalseHeadersRow { shard: *shard, count: 1 + wrong.count() as u64, height: *height })
+    });
+    rows.collect()
 }
 
 fn crosslinked(records: &Records) -> Chains {

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::number::milliseconds;
 use crate::metrics::Measured;
-use crate::metrics::byzantine::{ByzantineResults, EvidenceRow, LeftOutRow, StalledRow};
+use crate::metrics::byzantine::{
+    ByzantineResults, EvidenceRow, FalseHeadersRow, LeftOutRow, StalledRow,
+};
 use crate::scenario::{Byzantine, print_duration};
 
 /// `byzantine` of `summary.json`.
@@ -14,6 +16,7 @@ pub(super) struct ByzantineSummary {
     nodes: Vec<Node>,
     evidence: Vec<Evidence>,
     left_out: Vec<LeftOut>,
+    false_headers: Vec<FalseHeaders>,
     stalled: Vec<Stalled>,
 }
 
@@ -43,6 +46,13 @@ struct LeftOut {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
+struct FalseHeaders {
+    shard: u32,
+    count: u64,
+    height: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Stalled {
     shard: u32,
     height: u64,
@@ -64,6 +74,7 @@ impl ByzantineSummary {
             nodes: measured.run.scenario.byzantine.iter().map(node).collect(),
             evidence: results.evidence.iter().map(Evidence::of).collect(),
             left_out: results.left_out.iter().map(LeftOut::of).collect(),
+            false_headers: results.false_headers.iter().map(FalseHeaders::of).collect(),
             stalled: results.stalled.iter().map(Stalled::of).collect(),
         })
     }
@@ -89,6 +100,13 @@ impl LeftOut {
     }
 }
 
+impl FalseHeaders {
+    fn of(row: &FalseHeadersRow) -> Self {
+        let FalseHeadersRow { shard, count, height } = *row;
+        Self { shard: shard.0, count, height: height.0 }
+    }
+}
+
 impl Stalled {
     fn of(row: &StalledRow) -> Self {
         Self {
@@ -105,7 +123,7 @@ impl Stalled {
 /// One line for each thing, none without Byzantine nodes.
 pub(super) fn lines(measured: &Measured<'_>) -> Vec<String> {
     let Some(results) = &measured.results.byzantine else { return Vec::new() };
-    let ByzantineResults { evidence, left_out, stalled } = results;
+    let ByzantineResults { evidence, left_out, false_headers, stalled } = results;
     let nodes = measured.run.scenario.byzantine.iter();
     let mut lines: Vec<String> =
         nodes.map(|one| format!("byzantine: {} {}", one.target, one.behaviour)).collect();
@@ -133,6 +151,13 @@ pub(super) fn lines(measured: &Measured<'_>) -> Vec<String> {
             row.height,
             time(row.since),
             row.rule
+        )
+    }));
+    lines.extend(false_headers.iter().map(|row| {
+        format!(
+            "shard:{} is not valid: {} finalized headers, from height {} on, are not what its blocks \
+             give when they are executed again; its transactions in them count as not finalized",
+            row.shard, row.count, row.height
         )
     }));
     lines.extend(stalled.iter().map(|row| {
