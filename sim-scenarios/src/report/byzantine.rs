@@ -155,8 +155,9 @@ pub(super) fn lines(measured: &Measured<'_>) -> Vec<String> {
     }));
     lines.extend(false_headers.iter().map(|row| {
         format!(
-            "shard:{} is not valid: {} finalized headers, from height {} on, are not what its blocks \
-             give when they are executed again; its transactions in them count as not finalized",
+            "shard:{} shows the committee other blocks than it keeps: {} finalized headers, from height \
+             {} on, are not those of its blocks, executed again; transactions in them count as not \
+             finalized",
             row.shard, row.count, row.height
         )
     }));
