@@ -6,7 +6,7 @@ use cross_shard_msg::{Duration, NodeId};
 use simulation::{CostProfile, Disk};
 
 use crate::client::ClientConfig;
-use crate::scenario::{FaultKind, Load, Scenario, print_duration};
+use crate::scenario::{Damage, FaultKind, Load, Scenario, print_duration};
 
 /// Everything that a trial depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,7 @@ impl Options {
     /// The bound of the liveness phase, in virtual time: so long after the end of the load, which no
     /// fault outlives, everything has settled. 60 intervals of checkpoints and of blocks, 200 of the
     /// longest delay of a link, and what a client needs to send three times what a mempool lost.
+    /// Where packets get lost, links may be mute for longer.
     #[must_use]
     pub fn bound(scenario: &Scenario) -> Duration {
         let network = &scenario.network;
@@ -46,6 +47,21 @@ impl Options {
             + again.times(3)
             + scenario.client.retry_deadline
             + network.bounds.mempool_time
+            + Self::muteness(scenario)
+    }
+
+    /// How long after the last fault links may bring nothing yet. A packet that got lost is sent
+    /// again for at most 12.75 s, 50 ms · (2⁸ − 1), as docs/scenarios.md says of `loss`, and holds up
+    /// those behind it; view timeouts grow meanwhile.
+    #[must_use]
+    pub fn muteness(scenario: &Scenario) -> Duration {
+        let mut faults = scenario.phases.iter().flat_map(|phase| &phase.faults);
+        let lossy =
+            |kind: &FaultKind| matches!(kind, FaultKind::Links { damage: Damage::Loss { .. }, .. });
+        match faults.any(|fault| lossy(&fault.kind)) {
+            true => Duration::from_millis(12_750).times(2),
+            false => Duration::ZERO,
+        }
     }
 
     /// Number of faults.

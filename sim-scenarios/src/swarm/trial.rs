@@ -191,6 +191,7 @@ fn linger(options: &Options) -> Duration {
         + network.block_time.times(8)
         + (link.delay + link.jitter).times(20)
         + options.disk.durable_after.times(8)
+        + Options::muteness(&options.scenario)
 }
 
 /// Every transaction has an outcome. One that goes through a dishonest shard need not have one.
