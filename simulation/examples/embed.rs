@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p simulation --example embed`
 //!
-//! The strategy is who pays and when: a machine in the client's place. The fault cuts one shard off from the others. The checker asserts something that
-//! no invariant says: that no block of a shard has more than a hundred legs.
+//! The strategy is who pays and when: a machine in the client's place. The fault cuts one shard off
+//! from the others. The checker asserts something that no invariant says: that no block of a shard
+//! has more than a hundred legs.
 
 use std::convert::Infallible;
 use std::sync::Arc;
