@@ -2,10 +2,11 @@
 //! another seed gives another run.
 
 use sim_scenarios::metrics::{Verdict, measure};
-use sim_scenarios::report::summary;
+use sim_scenarios::report::{FILES, summary};
+use sim_scenarios::run::complete::{CompleteError, World, complete};
 use sim_scenarios::run::simulate::{SimulateOptions, simulate};
 use sim_scenarios::run::{Interrupt, Progress};
-use sim_scenarios::scenario::{EXAMPLES, Places, parse};
+use sim_scenarios::scenario::{EXAMPLES, Places, Scenario, parse};
 
 /// What makes a scenario short; its thresholds need not hold then.
 fn shortened(name: &str) -> &'static [&'static str] {
@@ -87,4 +88,46 @@ fn a_run_is_the_same_to_the_bit_wherever_it_is_made() {
     let outcome = run(include_str!("data/pinned_run.toml"), &[], None).unwrap();
     let pinned = "0x06fdff308e44a79c33c6ea04a70b1b5ee2d48bc2b8bba446962100e99390c021";
     assert_eq!(outcome.digest, pinned);
+}
+
+#[test]
+fn runs_of_one_program_at_a_time_do_not_disturb_each_other() {
+    let [one, other] = [1, 2].map(|seed| {
+        let places = Places { base: ".".into(), data: None };
+        let example = EXAMPLES.iter().find(|example| example.name == "quickstart").unwrap();
+        parse("quickstart.toml", example.text, &[format!("seed={seed}")], &places).unwrap()
+    });
+    let whole = |scenario: &Scenario| {
+        let directory = tempfile::tempdir().unwrap();
+        let world = World::Simulation(SimulateOptions::default());
+        let (interrupt, progress) = (Interrupt::default(), Progress::new(true));
+        let ran = complete(scenario, &world, directory.path(), &interrupt, &progress, |measured| {
+            let facts = measured.run.simulation.as_ref().unwrap();
+            (facts.digest, measured.results.verdict)
+        });
+        for file in FILES.iter().filter(|file| **file != "senders.csv") {
+            assert!(directory.path().join(file).is_file(), "{file}");
+        }
+        ran.unwrap()
+    };
+    let alone = [whole(&one), whole(&other)];
+    assert!(alone.iter().all(|(_, verdict)| *verdict == Verdict::Passed));
+    assert_ne!(alone[0].0, alone[1].0);
+    let together = std::thread::scope(|scope| {
+        let threads = [&one, &other].map(|scenario| scope.spawn(|| whole(scenario)));
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn processes_are_never_byzantine() {
+    let example = EXAMPLES.iter().find(|example| example.name == "byzantine").unwrap();
+    let places = Places { base: ".".into(), data: None };
+    let scenario = parse("byzantine.toml", example.text, &[], &places).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (interrupt, progress) = (Interrupt::default(), Progress::new(true));
+    let ran =
+        complete(&scenario, &World::Processes, directory.path(), &interrupt, &progress, |_| ());
+    assert!(matches!(ran, Err(CompleteError::Byzantine)));
 }

@@ -10,6 +10,7 @@ mod node;
 mod partition;
 mod report;
 mod run;
+mod run_arguments;
 mod simulate;
 mod swarm;
 pub mod terminal;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use partitioning::{VertexWeight, Weights};
 
 use super::Exit;
+use super::run_arguments::listen;
 use super::terminal::{complain, print};
 use crate::partition::evaluate::{Evaluation, Options, WindowResult, evaluate};
 use crate::partition::report::{self, ALL_LOCAL, Judged, Row};
 use crate::partition::{Chosen, ChosenError, Quality, Trace};
-use crate::run::{Interrupt, Progress, directory};
+use crate::run::{Progress, directory};
 
 /// The lower bound, which is always judged.
 const LOWER_BOUND: &str = "hash";
@@ -112,12 +113,9 @@ pub fn run(arguments: &Arguments) -> Exit {
         },
         None => None,
     };
-    let interrupt = match Interrupt::listen() {
+    let interrupt = match listen() {
         Ok(interrupt) => interrupt,
-        Err(error) => {
-            complain(&format!("cannot listen for Ctrl-C: {error}"));
-            return Exit::Internal;
-        }
+        Err(exit) => return exit,
     };
     let progress = Progress::new(arguments.quiet);
     let mut judged = Judged {

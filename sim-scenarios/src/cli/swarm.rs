@@ -7,9 +7,10 @@ use std::time::Duration;
 use runtime::clock::monotonic_nanos;
 
 use super::Exit;
+use super::run_arguments::listen;
 use super::terminal::{complain, print};
 use crate::report::number;
-use crate::run::{Interrupt, Progress};
+use crate::run::Progress;
 use crate::scenario::print_duration;
 use crate::swarm::shrink::{Shrunk, USUAL_DISK};
 use crate::swarm::{
@@ -57,12 +58,9 @@ pub struct Arguments {
 
 /// Runs the swarm.
 pub fn run(arguments: &Arguments) -> Exit {
-    let interrupt = match Interrupt::listen() {
+    let interrupt = match listen() {
         Ok(interrupt) => interrupt,
-        Err(error) => {
-            complain(&format!("cannot listen for Ctrl-C: {error}"));
-            return Exit::Internal;
-        }
+        Err(exit) => return exit,
     };
     let (first, seeds) = match (arguments.seed, arguments.seeds, arguments.minutes) {
         (Some(seed), _, _) => (seed, 1),

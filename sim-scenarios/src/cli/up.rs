@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::Exit;
-use super::terminal::{colour, complain, print};
+use super::run_arguments::{open, refuse};
+use super::terminal::{complain, print};
 use crate::launch::LaunchError;
 use crate::run::up::{Up, UpError};
-use crate::run::{Interrupt, directory};
 use crate::scenario::{self, Places, Scenario};
 
 /// The network that `up` starts when no scenario is given.
@@ -39,28 +39,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Exit {
     let scenario = match arguments.scenario() {
         Ok(scenario) => scenario,
-        Err(rejected) => {
-            complain(&rejected.render(colour()));
-            return Exit::BadInput;
-        }
+        Err(rejected) => return refuse(&rejected),
     };
     if let Err(problem) = arguments.ports_suffice(&scenario) {
         complain(&problem);
         return Exit::BadInput;
     }
-    let directory = match directory::make(arguments.out.as_deref(), &scenario.name) {
-        Ok(directory) => directory,
-        Err(error) => {
-            complain(&error.to_string());
-            return Exit::BadInput;
-        }
-    };
-    let interrupt = match Interrupt::listen() {
-        Ok(interrupt) => interrupt,
-        Err(error) => {
-            complain(&format!("cannot listen for Ctrl-C: {error}"));
-            return Exit::Internal;
-        }
+    let (directory, interrupt) = match open(arguments.out.as_deref(), &scenario.name) {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
     };
     let mut up = match Up::start(&scenario, &directory, arguments.metrics_port, &interrupt) {
         Ok(up) => up,

@@ -1,18 +1,15 @@
 //! A whole scenario on processes: made ready, run network by network, put together for the report.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use cross_shard_msg::Duration;
-
-use super::prepare::{PrepareError, Prepared, prepare};
-use super::processes::{self, NetworkRun, RunError, Stopwatch, add_laps};
-use super::{Interrupt, Progress, facts};
+use super::begin::{Begun, begin};
+use super::prepare::PrepareError;
+use super::processes::{self, NetworkRun, RunError, add_laps};
+use super::{Interrupt, Progress};
 use crate::client::Ended;
 use crate::launch::LaunchError;
 use crate::metrics::{MachineUse, RunData};
 use crate::scenario::Scenario;
-use crate::workload::Workers;
 
 /// Why a scenario has no result at all.
 #[derive(Debug, thiserror::Error)]
@@ -36,33 +33,7 @@ pub fn execute(
     interrupt: &Interrupt,
     progress: &Progress,
 ) -> Result<RunData, ExecuteError> {
-    let started = jiff::Timestamp::now().to_string();
-    let mut stopwatch = Stopwatch::start();
-    progress.phase("making the workload");
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let signing = |done, all| progress.count("keys and signatures", done, all);
-    let Prepared { jobs, skipped, substitutes } =
-        prepare(scenario, &Workers { threads, progress: &signing })?;
-    stopwatch.lap("preparing");
-
-    let mut data = RunData {
-        scenario: scenario.clone(),
-        networks: Vec::new(),
-        skipped,
-        substitutes,
-        interrupted: false,
-        lost: Vec::new(),
-        died: None,
-        machine: None,
-        simulation: None,
-        faults: Vec::new(),
-    };
-    let mut machine = MachineUse {
-        facts: facts::machine(),
-        started,
-        measured: Duration::ZERO,
-        durations: std::mem::take(&mut stopwatch.laps),
-    };
+    let Begun { jobs, mut data, mut machine } = begin(scenario, progress)?;
     for job in jobs {
         data.interrupted = interrupt.is_set();
         if data.interrupted || data.died.is_some() {

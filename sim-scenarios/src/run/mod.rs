@@ -1,6 +1,8 @@
 //! Runs of scenarios: on real processes, or in the simulated world; and what both need.
 
+mod begin;
 pub mod collect;
+pub mod complete;
 pub mod directory;
 pub mod execute;
 pub mod facts;

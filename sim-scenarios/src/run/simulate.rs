@@ -7,17 +7,18 @@ use std::sync::Arc;
 use alloy_primitives::{B256, keccak256};
 use cross_shard_msg::{Duration, Timestamp};
 
+use super::begin::{Begun, begin};
 use super::faults::fault_bands;
-use super::prepare::{Job, PrepareError, Prepared, prepare};
+use super::prepare::{Job, PrepareError};
 use super::processes::{Stopwatch, add_laps};
 use super::reexecute::reexecute;
 use super::simulate_faults::{fault_plan, restartable};
 use super::simulate_profile::NamedProfile;
 use super::simulate_trace::{TraceOptions, tracer};
 use super::simulated::{Conditions, SimulationError, Surroundings, simulate_workload};
-use super::{Interrupt, Progress, facts};
+use super::{Interrupt, Progress};
 use crate::client::Ended;
-use crate::metrics::{MachineUse, NetworkData, RunData, SimulationFacts};
+use crate::metrics::{NetworkData, RunData, SimulationFacts};
 use crate::scenario::Scenario;
 use crate::workload::Workers;
 
@@ -59,27 +60,7 @@ pub fn simulate(
     interrupt: &Interrupt,
     progress: &Progress,
 ) -> Result<RunData, SimulateError> {
-    let started = jiff::Timestamp::now().to_string();
-    let mut stopwatch = Stopwatch::start();
-    progress.phase("making the workload");
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let signing = |done, all| progress.count("keys and signatures", done, all);
-    let Prepared { jobs, skipped, substitutes } =
-        prepare(scenario, &Workers { threads, progress: &signing })?;
-    stopwatch.lap("preparing");
-
-    let mut data = RunData {
-        scenario: scenario.clone(),
-        networks: Vec::new(),
-        skipped,
-        substitutes,
-        interrupted: false,
-        lost: Vec::new(),
-        died: None,
-        machine: None,
-        simulation: None,
-        faults: Vec::new(),
-    };
+    let Begun { jobs, mut data, mut machine } = begin(scenario, progress)?;
     let mut whole = Whole::default();
     progress.phase("simulating");
     for job in jobs {
@@ -88,14 +69,9 @@ pub fn simulate(
             break;
         }
     }
-    stopwatch.laps.append(&mut whole.laps);
+    machine.durations.append(&mut whole.laps);
     data.simulation = Some(whole.facts(&options.profile));
-    data.machine = Some(MachineUse {
-        facts: facts::machine(),
-        started,
-        measured: Duration::ZERO,
-        durations: stopwatch.laps,
-    });
+    data.machine = Some(machine);
     Ok(data)
 }
 
