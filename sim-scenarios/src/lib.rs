@@ -9,5 +9,6 @@ pub mod partition;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod statistics;
 pub mod swarm;
 pub mod workload;
