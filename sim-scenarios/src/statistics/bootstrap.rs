@@ -17,11 +17,7 @@ pub struct Resampling {
 
 impl Resampling {
     /// What intervals are made with unless a user says otherwise: 10,000 resamples, 95 %.
-    pub const USUAL: Self = Self {
-        seed: 1,
-        resamples: 10_000,
-        level: 0.95,
-    };
+    pub const USUAL: Self = Self { seed: 1, resamples: 10_000, level: 0.95 };
 }
 
 /// A number and where the true one probably is.
@@ -56,21 +52,12 @@ pub fn bootstrap(
     }
     let mut scratch = samples.to_vec();
     let estimate = statistic(&mut scratch);
-    if samples
-        .windows(2)
-        .all(|pair| pair[0].to_bits() == pair[1].to_bits())
-    {
+    if samples.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits()) {
         // However it is resampled, it is the same.
-        return (samples.len() > 1).then_some(Interval {
-            estimate,
-            low: estimate,
-            high: estimate,
-        });
+        return (samples.len() > 1).then_some(Interval { estimate, low: estimate, high: estimate });
     }
     let draw = |picks: &mut Picks| {
-        scratch
-            .iter_mut()
-            .for_each(|value| *value = samples[picks.below(samples.len())]);
+        scratch.iter_mut().for_each(|value| *value = samples[picks.below(samples.len())]);
         Some(statistic(&mut scratch))
     };
     percentiles(estimate, samples.len(), resampling, draw)
@@ -106,9 +93,7 @@ pub(super) fn percentiles(
         return None;
     }
     let mut picks = Picks::new(resampling.seed);
-    let drawn: Option<Vec<f64>> = (0..resampling.resamples)
-        .map(|_| draw(&mut picks))
-        .collect();
+    let drawn: Option<Vec<f64>> = (0..resampling.resamples).map(|_| draw(&mut picks)).collect();
     let mut drawn = drawn?;
     drawn.sort_by(f64::total_cmp);
     let tail = expanded_tail(samples, resampling.level);
@@ -195,14 +180,7 @@ mod tests {
     #[test]
     fn few_samples_give_all_that_they_span() {
         let found = bootstrap(&[0.0, 1.0], mean, &Resampling::USUAL).unwrap();
-        assert_eq!(
-            found,
-            Interval {
-                estimate: 0.5,
-                low: 0.0,
-                high: 1.0
-            }
-        );
+        assert_eq!(found, Interval { estimate: 0.5, low: 0.0, high: 1.0 });
         assert_eq!(bootstrap(&[1.0], mean, &Resampling::USUAL), None);
         assert_eq!(bootstrap(&[], mean, &Resampling::USUAL), None);
         assert_eq!(bootstrap(&[1.0, f64::NAN], mean, &Resampling::USUAL), None);
@@ -217,11 +195,7 @@ mod tests {
         let mut uniform = || numbers.next() as f64 / 2_f64.powi(64);
         let covered = (0..2_000).filter(|round| {
             let samples: Vec<f64> = (0..10).map(|_| (0..12).map(|_| uniform()).sum()).collect();
-            let resampling = Resampling {
-                seed: *round,
-                resamples: 500,
-                level: 0.95,
-            };
+            let resampling = Resampling { seed: *round, resamples: 500, level: 0.95 };
             bootstrap(&samples, mean, &resampling).unwrap().holds(6.0)
         });
         let covered = covered.count();
@@ -231,16 +205,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_interval_again() {
         let samples = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0];
-        let of = |seed| {
-            bootstrap(
-                &samples,
-                median,
-                &Resampling {
-                    seed,
-                    ..Resampling::USUAL
-                },
-            )
-        };
+        let of = |seed| bootstrap(&samples, median, &Resampling { seed, ..Resampling::USUAL });
         assert_eq!(of(5), of(5));
     }
 }

@@ -140,10 +140,7 @@ fn relative(pairs: &[(f64, f64)], resampling: &Resampling) -> Option<Interval> {
 }
 
 fn paired_p(differences: &[f64], mean: f64) -> Option<f64> {
-    let freedom = differences
-        .len()
-        .checked_sub(1)
-        .filter(|freedom| *freedom > 0)? as f64;
+    let freedom = differences.len().checked_sub(1).filter(|freedom| *freedom > 0)? as f64;
     let error = (variance(differences) / differences.len() as f64).sqrt();
     Some(p_of(mean, error, freedom))
 }
@@ -174,17 +171,12 @@ fn p_of(difference: f64, error: f64, freedom: f64) -> f64 {
 
 /// With n − 1; 0 of one sample. Numbers that are all the same have none, whatever rounding says.
 fn variance(samples: &[f64]) -> f64 {
-    let same = samples
-        .windows(2)
-        .all(|pair| (pair[0] - pair[1]).abs() <= 1e-12 * pair[0].abs());
+    let same = samples.windows(2).all(|pair| (pair[0] - pair[1]).abs() <= 1e-12 * pair[0].abs());
     if same {
         return 0.0;
     }
     let mean = samples.iter().sum::<f64>() / samples.len() as f64;
-    let squares: f64 = samples
-        .iter()
-        .map(|sample| (sample - mean) * (sample - mean))
-        .sum();
+    let squares: f64 = samples.iter().map(|sample| (sample - mean) * (sample - mean)).sum();
     squares / (samples.len() - 1) as f64
 }
 
@@ -219,10 +211,7 @@ mod tests {
         assert!((-2.75..-2.3).contains(&interval.low), "{interval:?}");
         assert!((-0.95..-0.7).contains(&interval.high), "{interval:?}");
         assert_eq!(found.finding(found.p_value, 0.95), Finding::Lower);
-        assert_eq!(
-            found.finding(found.p_value.map(|p| p * 20.0), 0.95),
-            Finding::NotShown
-        );
+        assert_eq!(found.finding(found.p_value.map(|p| p * 20.0), 0.95), Finding::NotShown);
     }
 
     #[test]
@@ -240,14 +229,7 @@ mod tests {
     fn a_ratio_needs_something_to_be_related_to() {
         let pairs = [(2.0, 1.0), (4.0, 2.0), (6.0, 3.0)];
         let found = paired(&pairs, &Resampling::USUAL).unwrap();
-        assert_eq!(
-            found.relative,
-            Some(Interval {
-                estimate: 1.0,
-                low: 1.0,
-                high: 1.0
-            })
-        );
+        assert_eq!(found.relative, Some(Interval { estimate: 1.0, low: 1.0, high: 1.0 }));
         let at_zero = [(2.0, 0.0), (4.0, 0.0), (6.0, 0.0)];
         assert_eq!(paired(&at_zero, &Resampling::USUAL).unwrap().relative, None);
     }
@@ -257,10 +239,7 @@ mod tests {
         let two = paired(&[(1.0, 2.0), (1.0, 2.1)], &Resampling::USUAL).unwrap();
         assert_eq!(two.finding(two.p_value, 0.95), Finding::TooFew);
         let one = paired(&[(1.0, 2.0)], &Resampling::USUAL).unwrap();
-        assert_eq!(
-            (one.interval, one.p_value, one.estimate),
-            (None, None, -1.0)
-        );
+        assert_eq!((one.interval, one.p_value, one.estimate), (None, None, -1.0));
         assert_eq!(one.finding(one.p_value, 0.95), Finding::TooFew);
         assert_eq!(paired(&[], &Resampling::USUAL), None);
         assert_eq!(unpaired(&[1.0], &[], &Resampling::USUAL), None);
@@ -270,13 +249,7 @@ mod tests {
     fn what_never_varies_differs_for_certain_or_not_at_all() {
         let constant = |a: f64, b: f64| paired(&[(a, b); 4], &Resampling::USUAL).unwrap();
         assert_eq!(constant(16.0, 4.0).p_value, Some(0.0));
-        assert_eq!(
-            constant(16.0, 4.0).finding(Some(0.0), 0.95),
-            Finding::Higher
-        );
-        assert_eq!(
-            constant(4.0, 4.0).finding(Some(1.0), 0.95),
-            Finding::NotShown
-        );
+        assert_eq!(constant(16.0, 4.0).finding(Some(0.0), 0.95), Finding::Higher);
+        assert_eq!(constant(4.0, 4.0).finding(Some(1.0), 0.95), Finding::NotShown);
     }
 }

@@ -21,32 +21,16 @@ pub fn sign_flips(differences: &[f64], seed: u64) -> f64 {
         let ways = 1_u64 << count;
         let sum = |signs: u64| -> f64 {
             let signed = differences.iter().enumerate();
-            signed
-                .map(|(bit, value)| {
-                    if signs >> bit & 1 == 1 {
-                        -value
-                    } else {
-                        *value
-                    }
-                })
-                .sum()
+            signed.map(|(bit, value)| if signs >> bit & 1 == 1 { -value } else { *value }).sum()
         };
-        let as_far = (0..ways)
-            .filter(|signs| sum(*signs).abs() >= enough)
-            .count();
+        let as_far = (0..ways).filter(|signs| sum(*signs).abs() >= enough).count();
         return as_far as f64 / ways as f64;
     }
     let mut picks = Picks::new(seed);
     sampled(|| {
         let sum: f64 = differences
             .iter()
-            .map(|value| {
-                if picks.next() >> 63 == 1 {
-                    -value
-                } else {
-                    *value
-                }
-            })
+            .map(|value| if picks.next() >> 63 == 1 { -value } else { *value })
             .sum();
         sum.abs() >= enough
     })
@@ -130,9 +114,7 @@ mod tests {
     fn many_differences_are_sampled() {
         let one_sided = [1.0; 40];
         assert!(sign_flips(&one_sided, 1) < 1e-4);
-        let balanced: Vec<f64> = (0..40)
-            .map(|i| if i % 2 == 0 { 1.0 } else { -1.0 })
-            .collect();
+        let balanced: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
         assert_eq!(sign_flips(&balanced, 1), 1.0);
         assert_eq!(sign_flips(&one_sided, 3), sign_flips(&one_sided, 3));
     }

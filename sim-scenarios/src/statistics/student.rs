@@ -94,10 +94,7 @@ mod tests {
 
     #[track_caller]
     fn close(found: f64, expected: f64) {
-        assert!(
-            (found - expected).abs() < 1e-6 * expected.abs().max(1.0),
-            "{found} {expected}"
-        );
+        assert!((found - expected).abs() < 1e-6 * expected.abs().max(1.0), "{found} {expected}");
     }
 
     #[test]
