@@ -8,7 +8,8 @@
 //! Bad signatures are not remembered.
 //!
 //! Nothing that a machine does depends on it: answers are the same with and without, and the work
-//! is charged either way. Processes do not use it.
+//! is charged either way. Processes do not use it. It is found through the thread, as signatures are
+//! checked far below the machines that would have to hand it down.
 
 use std::cell::RefCell;
 
@@ -39,10 +40,8 @@ impl Verified {
     /// Uses this memory while `work` runs, in this thread.
     pub fn during<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let outer = IN_USE.replace(Some(std::mem::take(self)));
-        let mut back = Back { own: self, outer };
-        let result = work();
-        back.put();
-        result
+        let _back = Back { own: self, outer };
+        work()
     }
 
     fn knows(&self, entry: &Entry) -> bool {
@@ -97,18 +96,10 @@ struct Back<'a> {
     outer: Option<Verified>,
 }
 
-impl Back<'_> {
-    fn put(&mut self) {
-        if let Some(own) = IN_USE.replace(self.outer.take()) {
-            *self.own = own;
-        }
-    }
-}
-
 impl Drop for Back<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.put();
+        if let Some(own) = IN_USE.replace(self.outer.take()) {
+            *self.own = own;
         }
     }
 }

@@ -49,6 +49,7 @@ impl AccessGraph {
     /// named twice counts once; a transaction that touches a single account adds load, no pair.
     #[must_use]
     pub fn new<T: AsRef<[Address]>>(transactions: impl IntoIterator<Item = T>) -> Self {
+        // Looked up only.
         let mut names: HashMap<Address, u32> = HashMap::default();
         let mut accounts: Vec<(Address, u64)> = Vec::new();
         let mut pairs: Vec<(u32, u32, u64)> = Vec::new();

@@ -13,13 +13,14 @@ use crate::strategies::fennel::{Fennel, FennelOptions};
 use crate::strategies::forecast::{Forecast, ForecastOptions};
 use crate::strategies::given::Given;
 use crate::strategies::hash::Hash;
-use crate::strategies::label_propagation::{LabelPropagation, LabelPropagationOptions};
+use crate::strategies::label_propagation::LabelPropagation;
 use crate::strategies::lb_chain::LbChain;
 use crate::strategies::ldg::{Ldg, LdgOptions};
 use crate::strategies::metis::{Metis, MetisOptions};
+use crate::strategies::options::RoundsOptions;
 use crate::strategies::oracle::Oracle;
 use crate::strategies::range::Range;
-use crate::strategies::region::{Region, RegionOptions};
+use crate::strategies::region::Region;
 use crate::strategies::shard_scheduler::{ShardScheduler, ShardSchedulerOptions};
 use crate::strategies::txallo::{AdaptiveOptions, TxAllo};
 
@@ -40,7 +41,7 @@ pub enum Strategy {
     /// Constrained label propagation.
     Clpa(ClpaOptions),
     /// Label propagation with a cap.
-    LabelPropagation(LabelPropagationOptions),
+    LabelPropagation(RoundsOptions),
     /// TxAllo's global algorithm in every epoch.
     TxalloGlobal,
     /// TxAllo's adaptive algorithm.
@@ -54,7 +55,7 @@ pub enum Strategy {
     /// Leiden communities.
     Leiden(CommunityOptions),
     /// Near the users.
-    Region(RegionOptions),
+    Region(RoundsOptions),
     /// The next window's graph as predicted.
     Forecast {
         /// How it predicts.
@@ -112,14 +113,14 @@ impl Strategy {
             "ldg" => Self::Ldg(LdgOptions::PUBLISHED),
             "fennel" => Self::Fennel(FennelOptions::PUBLISHED),
             "clpa" => Self::Clpa(ClpaOptions::PUBLISHED),
-            "label-propagation" => Self::LabelPropagation(LabelPropagationOptions::PUBLISHED),
+            "label-propagation" => Self::LabelPropagation(LabelPropagation::PUBLISHED),
             "txallo-global" => Self::TxalloGlobal,
             "txallo-adaptive" => Self::TxalloAdaptive(AdaptiveOptions::PUBLISHED),
             "shard-scheduler" => Self::ShardScheduler(ShardSchedulerOptions::PUBLISHED),
             "lb-chain" => Self::LbChain,
             "louvain" => Self::Louvain(CommunityOptions::PUBLISHED),
             "leiden" => Self::Leiden(CommunityOptions::PUBLISHED),
-            "region" => Self::Region(RegionOptions::PUBLISHED),
+            "region" => Self::Region(Region::PUBLISHED),
             "forecast" => Self::Forecast { predict: ForecastOptions::PUBLISHED, then: fennel() },
             "reactive" => Self::Reactive { then: fennel() },
             "oracle" => Self::Oracle { then: fennel() },

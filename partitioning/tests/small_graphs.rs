@@ -212,7 +212,7 @@ fn accounts_move_near_their_users() {
         away.sum()
     };
     // Without a bound on weight everybody can be at home.
-    let strategy = Strategy::Region(partitioning::strategies::region::RegionOptions {
+    let strategy = Strategy::Region(partitioning::strategies::options::RoundsOptions {
         slack: 3.0,
         rounds: 10,
     });
@@ -281,7 +281,7 @@ fn forecast_and_its_twin_differ_where_traffic_shifts() {
     case.allocation.relocate(CheckpointNumber(1), &split);
     // One pass of plain label propagation without a cap shows what each graph says.
     let then = Box::new(Strategy::LabelPropagation(
-        partitioning::strategies::label_propagation::LabelPropagationOptions {
+        partitioning::strategies::options::RoundsOptions {
             slack: 100.0,
             rounds: 1,
         },

@@ -8,38 +8,22 @@
 //! come in ascending order, not a random one; of equal shards staying wins, then the lower number;
 //! a vertex whose shard is above the cap leaves for the best shard with room.
 
-use serde::{Deserialize, Serialize};
-
-use super::options;
+use super::options::RoundsOptions;
 use crate::network::{Network, Ties, lightest};
 use crate::partitioner::{OptionsError, PartitionError, Partitioner, Problem, Proposal};
 
-/// Options.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LabelPropagationOptions {
-    /// How far above the mean a shard may weigh: 0.1 is ten percent. At least 0.
-    pub slack: f64,
-    /// Most rounds, at least 1.
-    pub rounds: u32,
-}
-
-impl LabelPropagationOptions {
-    /// Ten percent of slack; rounds enough to settle.
-    pub const PUBLISHED: Self = Self { slack: 0.1, rounds: 30 };
-}
-
 /// The strategy.
 #[derive(Clone, Copy, Debug)]
-pub struct LabelPropagation(LabelPropagationOptions);
+pub struct LabelPropagation(RoundsOptions);
 
 impl LabelPropagation {
+    /// Ten percent of slack; rounds enough to settle.
+    pub const PUBLISHED: RoundsOptions = RoundsOptions { slack: 0.1, rounds: 30 };
+
     /// # Errors
     /// Options out of their bounds.
-    pub fn new(options: LabelPropagationOptions) -> Result<Self, OptionsError> {
-        options::slack("label-propagation", options.slack)?;
-        options::at_least_one("label-propagation", "rounds", options.rounds)?;
-        Ok(Self(options))
+    pub fn new(options: RoundsOptions) -> Result<Self, OptionsError> {
+        options.checked("label-propagation").map(Self)
     }
 }
 

@@ -11,7 +11,7 @@ pub mod lb_chain;
 pub mod ldg;
 mod louvain;
 pub mod metis;
-mod options;
+pub mod options;
 pub mod oracle;
 pub mod range;
 pub mod region;

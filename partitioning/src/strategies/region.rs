@@ -9,38 +9,22 @@
 //! at the end; both directions of a delay are added, as a transaction waits for the way there and
 //! back. A vertex whose shard is above the cap leaves it even if that is farther.
 
-use serde::{Deserialize, Serialize};
-
-use super::options;
+use super::options::RoundsOptions;
 use crate::network::{Network, Ties};
 use crate::partitioner::{OptionsError, PartitionError, Partitioner, Places, Problem, Proposal};
 
-/// Options.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionOptions {
-    /// How far above the mean a shard may weigh: 0.1 is ten percent. At least 0.
-    pub slack: f64,
-    /// Most rounds, at least 1.
-    pub rounds: u32,
-}
-
-impl RegionOptions {
-    /// Volley's order of iterations, with ten percent of slack.
-    pub const PUBLISHED: Self = Self { slack: 0.1, rounds: 10 };
-}
-
 /// The strategy.
 #[derive(Clone, Copy, Debug)]
-pub struct Region(RegionOptions);
+pub struct Region(RoundsOptions);
 
 impl Region {
+    /// Volley's order of iterations, with ten percent of slack.
+    pub const PUBLISHED: RoundsOptions = RoundsOptions { slack: 0.1, rounds: 10 };
+
     /// # Errors
     /// Options out of their bounds.
-    pub fn new(options: RegionOptions) -> Result<Self, OptionsError> {
-        options::slack("region", options.slack)?;
-        options::at_least_one("region", "rounds", options.rounds)?;
-        Ok(Self(options))
+    pub fn new(options: RoundsOptions) -> Result<Self, OptionsError> {
+        options.checked("region").map(Self)
     }
 }
 

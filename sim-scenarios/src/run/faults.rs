@@ -60,13 +60,7 @@ for = "3s"
     fn bands_are_those_of_this_network_until_its_end() {
         let scenario = parse("x", TEXT, &[], &Places { base: ".".into(), data: None }).unwrap();
         let secs = Duration::from_secs;
-        let span = |name: &str, start, end| PhaseSpan {
-            name: name.to_owned(),
-            record: true,
-            start: secs(start),
-            end: secs(end),
-        };
-        let phases = [span("one", 0, 1), span("two", 1, 10)];
+        let phases = [PhaseSpan::recorded("one", 0, 1), PhaseSpan::recorded("two", 1, 10)];
         let origin = Timestamp::ZERO + secs(100);
         let bands = |phases, end| fault_bands(&scenario, phases, 7, origin, origin + secs(end));
 

@@ -118,13 +118,7 @@ restart_after = "1s"
         let places = Places { base: ".".into(), data: None };
         let scenario = parse("x", TEXT, &[], &places).unwrap();
         let secs = Duration::from_secs;
-        let span = |name: &str, start, end| PhaseSpan {
-            name: name.to_owned(),
-            record: true,
-            start: secs(start),
-            end: secs(end),
-        };
-        let phases = [span("one", 0, 1), span("two", 1, 10)];
+        let phases = [PhaseSpan::recorded("one", 0, 1), PhaseSpan::recorded("two", 1, 10)];
         let origin = Timestamp::ZERO + secs(100);
         let plan = fault_plan(&scenario, &phases, origin);
         let lines: Vec<String> =

@@ -2,8 +2,9 @@
 //! of it before the run (rule R-CLI-1) and all of it a function of the scenario.
 //!
 //! In the order in which data flows: [`arrivals`] says when, [`popularity`] says who; [`transfer`],
-//! [`call`] and [`trace`] say what; [`build`] puts their transactions into one order; [`sign`]
-//! gives them nonces and signatures. [`mainnet_blocks`] is a source of its own: each block is a
+//! [`call`] and [`trace`] say what; `counterparts` brings both ends of a transaction to one shard
+//! where that is asked for; [`build`] puts the transactions into one order; [`sign`] gives them
+//! nonces and signatures. [`mainnet_blocks`] is a source of its own: each block is a
 //! network.
 //!
 //! Nothing here reads a clock or opens a file: files come in through [`Open`], threads through
@@ -13,6 +14,7 @@ pub mod arrivals;
 pub mod artifact;
 mod build;
 pub mod call;
+mod counterparts;
 pub mod keys;
 pub mod mainnet_blocks;
 mod parallel;
@@ -26,7 +28,7 @@ use std::io::Read;
 use std::path::Path;
 
 use alloy_primitives::{Address, Bytes};
-use cross_shard_msg::{Duration, Gas, Wei};
+use cross_shard_msg::{Duration, Gas, ShardId, Wei};
 use state::GenesisAccount;
 
 use crate::scenario::Signatures;
@@ -136,6 +138,15 @@ pub struct PhaseSpan {
     pub end: Duration,
 }
 
+#[cfg(test)]
+impl PhaseSpan {
+    /// A recorded phase from one second to another.
+    pub(crate) fn recorded(name: &str, start: u64, end: u64) -> Self {
+        let (start, end) = (Duration::from_secs(start), Duration::from_secs(end));
+        Self { name: name.to_owned(), record: true, start, end }
+    }
+}
+
 /// Rows of one trace that are no transfers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
@@ -221,6 +232,14 @@ pub enum WorkloadError {
         /// Number of the load in the phase, counted from 1.
         load: usize,
         /// Why.
+        problem: &'static str,
+    },
+    /// `accounts.all_local` is impossible.
+    #[error("`accounts.all_local` is impossible on shard {}: {problem}", shard.0)]
+    AllLocal {
+        /// The shard that has not what it needs.
+        shard: ShardId,
+        /// What is missing.
         problem: &'static str,
     },
     /// More transactions than can be numbered.

@@ -37,7 +37,9 @@ rate = 50
 /// Lets the load of [`TRANSFERS`] last until somebody ends the run.
 pub const ENDLESS: &[&str] = &["--set", "phase.steady.for=120s"];
 
-/// Waits until `happened` says something.
+/// Waits until `happened` says something. It looks again and again: that a process of another parent
+/// ends or stops, what a running program has written so far, and the numbers of a node are states
+/// that the system tells when asked, and of which it sends no word.
 #[expect(clippy::disallowed_methods, reason = "what does not happen must fail the test")]
 pub fn until<T>(what: &str, mut happened: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;

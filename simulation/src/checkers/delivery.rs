@@ -109,7 +109,7 @@ fn distinct_transactions(records: &Records) -> Result<usize, String> {
     Ok(seen.len())
 }
 
-/// Looked up only.
+/// Released receipts by pair and sequence. The map is looked up only, never iterated.
 fn released(records: &Records) -> HashMap<(Pair, Sequence), &Receipt> {
     let mut released = HashMap::default();
     for (shard, blocks) in &records.blocks {

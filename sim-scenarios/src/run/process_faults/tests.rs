@@ -71,15 +71,10 @@ fn scenario(faults: &str) -> Scenario {
 
 const ORIGIN: Timestamp = Timestamp(5_000_000_000);
 
-fn span() -> PhaseSpan {
-    let (start, end) = (Duration::ZERO, Duration::from_secs(60));
-    PhaseSpan { name: "p".to_owned(), record: true, start, end }
-}
-
 /// What is done in each second up to `end`, and the bands.
 fn run(faults: &str, end: u64) -> (Vec<String>, Vec<FaultBand>) {
     let scenario = scenario(faults);
-    let mut faults = ProcessFaults::new(&scenario, &[span()], 3);
+    let mut faults = ProcessFaults::new(&scenario, &[PhaseSpan::recorded("p", 0, 60)], 3);
     let mut log = Log::of(&scenario);
     let mut lines = Vec::new();
     for second in 0..=end {
@@ -196,7 +191,7 @@ fn what_cannot_be_done_is_said_and_another_network_is_left_alone() {
     faults.strike(ORIGIN, ORIGIN, &mut log).unwrap();
     assert!(log.lines.is_empty());
 
-    let mut faults = ProcessFaults::new(&scenario, &[span()], 0);
+    let mut faults = ProcessFaults::new(&scenario, &[PhaseSpan::recorded("p", 0, 60)], 0);
     assert_eq!(faults.next(), Some(Duration::ZERO));
     log.refuses = true;
     let error = faults.strike(ORIGIN, ORIGIN, &mut log).unwrap_err();
