@@ -42,6 +42,7 @@ pub fn build(
         epoch: parent.epoch(),
         crosslinks: crosslinks.collect(),
         placements: parent.placements(candidate.chains.iter().map(Vec::as_slice)),
+        moves: Vec::new(),
     };
     let evidence = candidate.chains.into_iter().flatten().collect();
     let value = CheckpointValue::seal(Proposal { checkpoint, evidence })?;

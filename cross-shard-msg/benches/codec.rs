@@ -66,6 +66,7 @@ fn header(shards: u32, outgoing_receipts_root: B256) -> Header {
         base_fee: 1_000_000_000,
         congestion: Congestion::default(),
         ledger: Ledger::default(),
+        traffic: B256::ZERO,
     }
 }
 

@@ -89,7 +89,9 @@ pub enum ReceiptKind {
     Call,
     /// A refund.
     Refund,
-    /// A migration.
+    /// The hand-over of a placed address's balance.
+    Handover,
+    /// A part of an account that moves.
     Migrate,
 }
 
@@ -125,7 +127,8 @@ impl Receipt {
         match &self.action {
             Action::Call(_) => ReceiptKind::Call,
             Action::Refund { .. } => ReceiptKind::Refund,
-            Action::Migrate { .. } => ReceiptKind::Migrate,
+            Action::Handover { .. } => ReceiptKind::Handover,
+            Action::Migrate(_) => ReceiptKind::Migrate,
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Preimage;
 use crate::header::{Congestion, SignedHeader};
 use crate::ids::{CheckpointNumber, Epoch, Height, NetworkId, ShardId};
+use crate::migration::Move;
 use crate::units::Timestamp;
 
 /// Most headers of one shard that one checkpoint takes in.
@@ -22,12 +23,14 @@ pub struct Checkpoint {
     pub parent: B256,
     /// When its leader proposed it.
     pub timestamp: Timestamp,
-    /// Period of the committee.
+    /// Period of the committee and of the partitioner (R-EPOCH-1).
     pub epoch: Epoch,
     /// One entry per shard that moved, ascending by shard.
     pub crosslinks: Vec<Crosslink>,
     /// Contracts that become known everywhere, in order of shard, height and creation.
     pub placements: Vec<Placement>,
+    /// Accounts that move, ascending by account (R-EPOCH-4).
+    pub moves: Vec<Move>,
 }
 
 /// How far one shard moved since its previous crosslink.
@@ -89,6 +92,10 @@ impl Checkpoint {
         preimage.len(self.placements.len());
         for placement in &self.placements {
             preimage.address(&placement.address).u32(placement.shard.0);
+        }
+        preimage.len(self.moves.len());
+        for moved in &self.moves {
+            preimage.address(&moved.account).u32(moved.from.0).u32(moved.to.0);
         }
         preimage.finish()
     }

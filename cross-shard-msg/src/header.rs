@@ -52,6 +52,8 @@ pub struct Header {
     pub congestion: Congestion,
     /// The shard's books after the block.
     pub ledger: Ledger,
+    /// Digest of the block's traffic report; zero where there is none.
+    pub traffic: B256,
 }
 
 /// How much of one source's receipts has entered the destination's state.
@@ -146,6 +148,7 @@ impl Header {
         preimage.u64(self.gas_used.0).u64(self.gas_limit.0).u64(self.base_fee);
         self.congestion.write(&mut preimage);
         self.ledger.write(&mut preimage);
+        preimage.hash(&self.traffic);
         preimage.finish()
     }
 

@@ -61,7 +61,7 @@ number!(
     ""
 );
 number!(
-    /// A period with a fixed committee.
+    /// A period with a fixed committee, and of the partitioner.
     Epoch(u64),
     ""
 );
@@ -147,6 +147,29 @@ impl TransactionKey {
 }
 
 impl fmt::Display for TransactionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Stable short key of an account in observations and tables: the last eight bytes of its address,
+/// big-endian.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct AccountKey(pub u64);
+
+impl AccountKey {
+    /// The key of the account with this address.
+    #[must_use]
+    pub fn of(address: &alloy_primitives::Address) -> Self {
+        let mut last = [0; 8];
+        last.copy_from_slice(&address.as_slice()[12..]);
+        Self(u64::from_be_bytes(last))
+    }
+}
+
+impl fmt::Display for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }

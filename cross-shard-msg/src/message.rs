@@ -9,6 +9,7 @@ use crate::block::LegStatus;
 use crate::checkpoint::FinalizedCheckpoint;
 use crate::header::SignedHeader;
 use crate::ids::{CheckpointNumber, Height, Sequence, ShardId, TransactionKey};
+use crate::migration::TrafficReport;
 use crate::receipt::ReceiptBatch;
 use crate::refusal::Refusal;
 use crate::submission::Submission;
@@ -43,6 +44,8 @@ pub enum Message {
     /// Shard to coordinator: headers, ascending; the shard's own, or another shard's that it
     /// consumed under gate `certified`.
     Headers(Arc<Vec<SignedHeader>>),
+    /// Shard to coordinator: the traffic of a block whose header has its digest.
+    Traffic(Arc<TrafficReport>),
     /// Coordinator to shard: headers of `shard` are missing.
     PullHeaders {
         /// Whose headers.

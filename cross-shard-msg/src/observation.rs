@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckpointNumber, Height, ShardId, TransactionKey, ValidatorIndex, View};
+use crate::ids::{
+    AccountKey, CheckpointNumber, Epoch, Height, ShardId, TransactionKey, ValidatorIndex, View,
+};
 use crate::refusal::Refusal;
 use crate::units::Timestamp;
 
@@ -76,6 +78,49 @@ pub enum Event {
         source: ShardId,
         /// Height of the source's block.
         height: Height,
+    },
+    /// Shard: an account left for its new home, in the block that is being made.
+    AccountLeft {
+        /// The account.
+        account: AccountKey,
+        /// The checkpoint that moved it.
+        checkpoint: CheckpointNumber,
+        /// Receipts that carry it.
+        parts: u32,
+        /// Slots of its storage.
+        slots: u64,
+        /// Bytes of all parts, encoded.
+        bytes: u64,
+    },
+    /// Shard: all parts of an account have arrived, and it is live here.
+    AccountArrived {
+        /// The account.
+        account: AccountKey,
+        /// The checkpoint that moved it.
+        checkpoint: CheckpointNumber,
+        /// Receipts that waited for it.
+        parked: u32,
+    },
+    /// Coordinator: it began to ask the partitioner.
+    PartitionerAsked {
+        /// The epoch that ended.
+        epoch: Epoch,
+        /// Accounts of the traffic.
+        accounts: u32,
+        /// Executions of the traffic.
+        accesses: u32,
+    },
+    /// Coordinator: the partitioner answered.
+    PartitionerAnswered {
+        /// The epoch that ended.
+        epoch: Epoch,
+        /// Moves that it wants, as many as may be.
+        moves: u32,
+    },
+    /// Coordinator: the partitioner failed, and the allocation stays.
+    PartitionerFailed {
+        /// The epoch that ended.
+        epoch: Epoch,
     },
     /// Coordinator: it proposed a checkpoint as leader.
     CheckpointProposed {

@@ -7,6 +7,7 @@ use crate::hash::Preimage;
 use crate::header::SignedHeader;
 use crate::ids::{Height, Sequence, ShardId, TransactionKey};
 use crate::merkle::{self, InclusionProof};
+use crate::migration::Migration;
 use crate::units::{Gas, Wei};
 
 /// Most receipts in one batch. A block releases at most this many for one destination.
@@ -37,13 +38,15 @@ pub enum Action {
         /// How much, in wei; never zero.
         value: Wei,
     },
-    /// Hand over what the base home held of an address that was placed elsewhere.
-    Migrate {
+    /// Hand over the balance of an address that was placed elsewhere. It cannot fail.
+    Handover {
         /// The placed address.
         address: Address,
         /// Balance to add, in wei.
         balance: Wei,
     },
+    /// One part of an account that moves here.
+    Migrate(Migration),
 }
 
 /// A call whose sender lives on another shard.
@@ -78,7 +81,8 @@ impl Receipt {
         match &self.action {
             Action::Call(call) => call.to,
             Action::Refund { to, .. } => *to,
-            Action::Migrate { address, .. } => *address,
+            Action::Handover { address, .. } => *address,
+            Action::Migrate(migration) => migration.account,
         }
     }
 
@@ -88,7 +92,8 @@ impl Receipt {
         match &self.action {
             Action::Call(call) => call.value.saturating_add(call.gas.cost(call.gas_price)),
             Action::Refund { value, .. } => *value,
-            Action::Migrate { balance, .. } => *balance,
+            Action::Handover { balance, .. } => *balance,
+            Action::Migrate(migration) => migration.balance,
         }
     }
 
@@ -97,7 +102,7 @@ impl Receipt {
     pub fn gas(&self) -> Gas {
         match &self.action {
             Action::Call(call) => call.gas,
-            Action::Refund { .. } | Action::Migrate { .. } => Gas::ZERO,
+            Action::Refund { .. } | Action::Handover { .. } | Action::Migrate(_) => Gas::ZERO,
         }
     }
 
@@ -114,7 +119,8 @@ impl Receipt {
                         .is_some()
             }
             Action::Refund { value, .. } => !value.is_zero(),
-            Action::Migrate { .. } => true,
+            Action::Handover { .. } => true,
+            Action::Migrate(migration) => migration.is_well_formed(),
         }
     }
 
@@ -134,7 +140,12 @@ impl Receipt {
                 .bytes(&call.input)
                 .address(&call.refund_to),
             Action::Refund { to, value } => preimage.u8(1).address(to).wei(value),
-            Action::Migrate { address, balance } => preimage.u8(2).address(address).wei(balance),
+            Action::Handover { address, balance } => preimage.u8(2).address(address).wei(balance),
+            Action::Migrate(migration) => {
+                preimage.u8(3);
+                migration.write(&mut preimage);
+                &mut preimage
+            }
         };
         preimage.finish()
     }

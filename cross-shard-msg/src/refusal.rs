@@ -17,6 +17,8 @@ pub enum Refusal {
     ChainId,
     /// The sender lives on another shard.
     Moved,
+    /// The sender is on its way to this shard.
+    InFlight,
     /// The nonce was used.
     NonceTooLow,
     /// The nonce is beyond the window above the next one.
@@ -53,12 +55,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Malformed,
         Self::Signature,
         Self::UnsupportedType,
         Self::ChainId,
         Self::Moved,
+        Self::InFlight,
         Self::NonceTooLow,
         Self::NonceTooHigh,
         Self::InsufficientBalance,
@@ -83,6 +86,7 @@ impl Refusal {
         matches!(
             self,
             Self::Moved
+                | Self::InFlight
                 | Self::NonceTooHigh
                 | Self::InsufficientBalance
                 | Self::FeeTooLow
@@ -102,6 +106,7 @@ impl Refusal {
             Self::UnsupportedType => "unsupported_type",
             Self::ChainId => "chain_id",
             Self::Moved => "moved",
+            Self::InFlight => "in_flight",
             Self::NonceTooLow => "nonce_too_low",
             Self::NonceTooHigh => "nonce_too_high",
             Self::InsufficientBalance => "insufficient_balance",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::ShardKeys;
 use crate::hash::Preimage;
-use crate::ids::{NetworkId, ShardId};
+use crate::ids::{CheckpointNumber, Epoch, NetworkId, ShardId};
 use crate::signature::PublicKey;
 use crate::units::{Duration, Gas, Wei};
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub minting: Minting,
     /// Whether senders are recovered from signatures, or assumed.
     pub verify_signatures: bool,
+    /// When accounts move, and how many; `None` where they never do.
+    pub epochs: Option<Epochs>,
     /// Bounds of queues.
     pub bounds: Bounds,
 }
@@ -65,6 +67,32 @@ pub enum Minting {
     /// Each shard's administrator. Nobody else can check what it adds, so that every shard is
     /// trusted with any amount.
     Administrator,
+}
+
+/// How accounts move (rules R-EPOCH-1 to R-EPOCH-9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epochs {
+    /// Checkpoints of one epoch; at least 1.
+    pub checkpoints: u64,
+    /// Most accounts that one checkpoint may move.
+    pub max_moves: u32,
+    /// Most executions that one block's traffic report may have, at most
+    /// [`crate::migration::MAX_ACCESSES`].
+    pub max_accesses: u32,
+}
+
+impl Epochs {
+    /// The epoch of a checkpoint: the first `checkpoints` ones are of epoch 0.
+    #[must_use]
+    pub fn of(&self, number: CheckpointNumber) -> Epoch {
+        Epoch(number.0.saturating_sub(1) / self.checkpoints.max(1))
+    }
+
+    /// Whether a checkpoint is its epoch's last.
+    #[must_use]
+    pub fn is_last(&self, number: CheckpointNumber) -> bool {
+        number.0 > 0 && number.0.is_multiple_of(self.checkpoints.max(1))
+    }
 }
 
 /// Bounds of a node's queues.
@@ -159,6 +187,14 @@ impl Settings {
         for offset in &self.block_offset {
             preimage.u64(offset.0);
         }
+        match &self.epochs {
+            None => preimage.u8(0),
+            Some(epochs) => preimage
+                .u8(1)
+                .u64(epochs.checkpoints)
+                .u32(epochs.max_moves)
+                .u32(epochs.max_accesses),
+        };
         self.bounds.write(&mut preimage);
         self.network = NetworkId(preimage.finish());
         self

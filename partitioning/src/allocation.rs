@@ -1,7 +1,7 @@
 //! The allocation: which shard is an account's home, at each checkpoint (rules R-HOME-1 to
 //! R-HOME-4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 use cross_shard_msg::{Checkpoint, CheckpointNumber, ShardId};
@@ -39,13 +39,17 @@ pub struct Allocation {
     newest: CheckpointNumber,
     /// Per address the checkpoints at which its home changed, ascending.
     overrides: BTreeMap<Address, Vec<(CheckpointNumber, ShardId)>>,
+    /// Addresses whose home a placement has set.
+    placed: BTreeSet<Address>,
 }
 
 impl Allocation {
     /// The allocation at genesis.
     #[must_use]
     pub fn new(shards: u32, base: Base, residents: Residents) -> Self {
-        Self { shards, base, residents, newest: CheckpointNumber::ZERO, overrides: BTreeMap::new() }
+        let newest = CheckpointNumber::ZERO;
+        let (overrides, placed) = (BTreeMap::new(), BTreeSet::new());
+        Self { shards, base, residents, newest, overrides, placed }
     }
 
     /// Number of shards.
@@ -89,19 +93,27 @@ impl Allocation {
         self.override_at(address, self.newest)
     }
 
-    /// Takes over what a finalized checkpoint says. Checkpoints are applied in order of their
-    /// numbers; one that was applied already changes nothing.
+    /// Takes over what a finalized checkpoint says: placements, of which the first of an address
+    /// stands (R-HOME-4), then moves (R-EPOCH-4). Checkpoints are applied in order of their numbers;
+    /// one that was applied already changes nothing.
     pub fn apply(&mut self, checkpoint: &Checkpoint) {
         if checkpoint.number <= self.newest {
             return;
         }
         self.newest = checkpoint.number;
         for placement in &checkpoint.placements {
-            let homes = self.overrides.entry(placement.address).or_default();
-            if homes.is_empty() {
+            if self.placed.insert(placement.address) {
+                let homes = self.overrides.entry(placement.address).or_default();
                 homes.push((checkpoint.number, placement.shard));
             }
         }
+        self.push(checkpoint.number, &checkpoint.moves);
+    }
+
+    /// Whether a placement has set the home of `address`; one that comes later changes nothing.
+    #[must_use]
+    pub fn is_placed(&self, address: &Address) -> bool {
+        self.placed.contains(address)
     }
 
     /// Moves accounts as of checkpoint `at`, which must be newer than all before it. Residents stay
@@ -111,6 +123,10 @@ impl Allocation {
             return;
         }
         self.newest = at;
+        self.push(at, moves);
+    }
+
+    fn push(&mut self, at: CheckpointNumber, moves: &[Move]) {
         for moved in moves {
             self.overrides.entry(moved.account).or_default().push((at, moved.to));
         }
@@ -140,6 +156,7 @@ mod tests {
             epoch: Epoch::ZERO,
             crosslinks: Vec::new(),
             placements,
+            moves: Vec::new(),
         }
     }
 
@@ -180,6 +197,21 @@ mod tests {
         allocation.relocate(CheckpointNumber(5), &to(2));
         let homes = [1, 2, 4, 5].map(|at| allocation.home_at(&account, CheckpointNumber(at)));
         assert_eq!(homes, [0, 3, 3, 2].map(|shard| Home::Shard(ShardId(shard))));
+    }
+
+    #[test]
+    fn a_placement_wins_over_a_move_and_may_be_followed_by_one() {
+        let contract = Address::with_last_byte(0x44);
+        let mut allocation = Allocation::new(4, Base::Hash, Residents::standard(4));
+        let moved = |from, to| Move { account: contract, from: ShardId(from), to: ShardId(to) };
+        let place = |shard| Placement { address: contract, shard: ShardId(shard) };
+        allocation.apply(&Checkpoint { moves: vec![moved(0, 2)], ..checkpoint(1, Vec::new()) });
+        assert!(!allocation.is_placed(&contract));
+        allocation.apply(&checkpoint(2, vec![place(3)]));
+        assert!(allocation.is_placed(&contract));
+        allocation.apply(&Checkpoint { moves: vec![moved(3, 1)], ..checkpoint(3, vec![place(2)]) });
+        let homes = [0, 1, 2, 3].map(|at| allocation.home_at(&contract, CheckpointNumber(at)));
+        assert_eq!(homes, [0, 2, 3, 1].map(|shard| Home::Shard(ShardId(shard))));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alloy_primitives::Address;
+pub use cross_shard_msg::Move;
 use cross_shard_msg::{Duration, Epoch, ShardId};
 use serde::{Deserialize, Serialize};
 
@@ -86,17 +87,6 @@ pub struct Places {
     pub delays: Vec<Vec<Duration>>,
     /// The shard that is nearest to each user. A user without an entry is where it lives.
     pub nearest: BTreeMap<Address, ShardId>,
-}
-
-/// One account's change of home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Move {
-    /// The account.
-    pub account: Address,
-    /// Where it lives.
-    pub from: ShardId,
-    /// Where it shall live; another shard.
-    pub to: ShardId,
 }
 
 /// What a strategy proposes.

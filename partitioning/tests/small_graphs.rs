@@ -280,12 +280,11 @@ fn forecast_and_its_twin_differ_where_traffic_shifts() {
     });
     case.allocation.relocate(CheckpointNumber(1), &split);
     // One pass of plain label propagation without a cap shows what each graph says.
-    let then = Box::new(Strategy::LabelPropagation(
-        partitioning::strategies::options::RoundsOptions {
+    let then =
+        Box::new(Strategy::LabelPropagation(partitioning::strategies::options::RoundsOptions {
             slack: 100.0,
             rounds: 1,
-        },
-    ));
+        }));
     let predict = partitioning::strategies::forecast::ForecastOptions { level: 1.0, trend: 1.0 };
     let forecast = Strategy::Forecast { predict, then: then.clone() }.build().unwrap();
     let reactive = Strategy::Reactive { then }.build().unwrap();

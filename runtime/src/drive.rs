@@ -276,6 +276,7 @@ fn class_of(message: &Message) -> TrafficClass {
     match message {
         Message::Consensus(_) => TrafficClass::Consensus,
         Message::Headers(_)
+        | Message::Traffic(_)
         | Message::PullHeaders { .. }
         | Message::Finalized(_)
         | Message::PullCheckpoints { .. }

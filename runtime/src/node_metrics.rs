@@ -26,6 +26,9 @@ pub struct NodeMetrics {
     batches_accepted: Counter,
     checkpoint: Gauge,
     views_nullified: Counter,
+    accounts_left: Counter,
+    accounts_arrived: Counter,
+    partitioner_failures: Counter,
 }
 
 impl NodeMetrics {
@@ -47,6 +50,12 @@ impl NodeMetrics {
         registry.register("checkpoint", "newest finalized checkpoint", m.checkpoint.clone());
         let nullified = m.views_nullified.clone();
         registry.register("views_nullified", "views that ended without a value", nullified);
+        let left = m.accounts_left.clone();
+        registry.register("accounts_left", "accounts that moved away", left);
+        let arrived = m.accounts_arrived.clone();
+        registry.register("accounts_arrived", "accounts that moved here and are live", arrived);
+        let failures = m.partitioner_failures.clone();
+        registry.register("partitioner_failures", "epochs without an answer", failures);
         metrics
     }
 
@@ -81,7 +90,18 @@ impl NodeMetrics {
             Event::ViewNullified { .. } => {
                 self.views_nullified.inc();
             }
+            Event::AccountLeft { .. } => {
+                self.accounts_left.inc();
+            }
+            Event::AccountArrived { .. } => {
+                self.accounts_arrived.inc();
+            }
+            Event::PartitionerFailed { .. } => {
+                self.partitioner_failures.inc();
+            }
             Event::GaveUp { .. }
+            | Event::PartitionerAsked { .. }
+            | Event::PartitionerAnswered { .. }
             | Event::BlockReleased { .. }
             | Event::ShardEquivocated { .. }
             | Event::ValidatorEquivocated { .. }

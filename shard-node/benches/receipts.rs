@@ -65,6 +65,7 @@ fn receipts(criterion: &mut Criterion) {
         base_fee: 1,
         congestion: Congestion::default(),
         ledger: Ledger::default(),
+        traffic: alloy_primitives::B256::ZERO,
     });
     let certificate = Certificate::single(&key, &signing_digest(&network, &header.hash()));
     let batch = ReceiptBatch {

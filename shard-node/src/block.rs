@@ -30,7 +30,7 @@ const MAX_PASSED_OVER: u32 = 64;
 const LEAST_GAS: Gas = Gas(21_000);
 /// How many past blocks BLOCKHASH answers for.
 const BLOCK_HASHES: usize = 256;
-/// What a receipt names as its origin when no user's transaction caused it (`Migrate`).
+/// What a receipt names as its origin when no user's transaction caused it (`Handover`, `Migrate`).
 const NO_ORIGIN: B256 = B256::ZERO;
 /// Seconds between two blocks of a prescribed environment: Ethereum's slot.
 const SLOT_SECONDS: u64 = 12;
@@ -107,7 +107,7 @@ impl ShardNode {
             }
             let left = state::Account { balance: Default::default(), ..account };
             self.state.set_account(leaving.address, Some(left));
-            let action = Action::Migrate { address: leaving.address, balance };
+            let action = Action::Handover { address: leaving.address, balance };
             self.books.queued(balance);
             self.outgoing
                 .push(leaving.shard, Receipt { origin: NO_ORIGIN, caused: height, action });
@@ -234,6 +234,7 @@ impl ShardNode {
                 allowed: congestion::allowed(shard, height, settings.shard_count()),
             },
             ledger,
+            traffic: B256::ZERO,
         };
         self.locale.created(&header.placements);
         if settings.base_fee_moves {

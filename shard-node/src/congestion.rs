@@ -153,6 +153,7 @@ mod tests {
                     congestion,
                 }],
                 placements: Vec::new(),
+                moves: Vec::new(),
             });
             assert_eq!(known.allowance(ShardId(0), to), expected, "{level}");
             assert_eq!(known.refuses(to), refuses, "{level}");

@@ -97,8 +97,13 @@ impl Legs<'_> {
         match &receipt.action {
             Action::Call(call) => self.call(&entered, call),
             Action::Refund { to: account, value }
-            | Action::Migrate { address: account, balance: value } => {
+            | Action::Handover { address: account, balance: value } => {
                 self.evm.credit(*account, *value);
+                self.done.results.push_without_execution();
+                self.push_leg(&entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
+            }
+            Action::Migrate(part) => {
+                self.evm.credit(part.account, part.balance);
                 self.done.results.push_without_execution();
                 self.push_leg(&entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
             }

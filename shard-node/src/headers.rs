@@ -169,6 +169,7 @@ pub(crate) mod tests {
             base_fee: 0,
             congestion: Congestion::default(),
             ledger: Ledger::default(),
+            traffic: alloy_primitives::B256::ZERO,
         });
         SignedHeader { header, certificate: Certificate { signatures: Vec::new() } }
     }

@@ -93,6 +93,7 @@ impl Locale {
                 epoch: Epoch::ZERO,
                 crosslinks: Vec::new(),
                 placements,
+                moves: Vec::new(),
             });
         };
         for run in placed.placed.chunk_by(|a, b| a.0 == b.0) {

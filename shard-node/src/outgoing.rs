@@ -34,7 +34,7 @@ pub(crate) struct OutgoingQueues {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Destination {
-    /// `Refund` and `Migrate`: never held back.
+    /// `Refund`, `Handover` and `Migrate`: never held back.
     free: VecDeque<Receipt>,
     calls: VecDeque<Receipt>,
     sequence: Sequence,
@@ -71,7 +71,9 @@ impl OutgoingQueues {
         let queue = &mut self.destinations[destination.0 as usize];
         match receipt.action {
             Action::Call(_) => queue.calls.push_back(receipt),
-            Action::Refund { .. } | Action::Migrate { .. } => queue.free.push_back(receipt),
+            Action::Refund { .. } | Action::Handover { .. } | Action::Migrate(_) => {
+                queue.free.push_back(receipt);
+            }
         }
     }
 
@@ -130,7 +132,9 @@ impl OutgoingQueues {
             for receipt in &outgoing.receipts {
                 let buffer = match receipt.action {
                     Action::Call(_) => &mut queue.calls,
-                    Action::Refund { .. } | Action::Migrate { .. } => &mut queue.free,
+                    Action::Refund { .. } | Action::Handover { .. } | Action::Migrate(_) => {
+                        &mut queue.free
+                    }
                 };
                 if buffer.pop_front().as_ref() != Some(receipt) {
                     return None;
@@ -254,10 +258,14 @@ impl Retained {
     }
 }
 
+/// Bytes of a slot and its value.
+const SLOT_BYTES: usize = 64;
+
 /// About how many bytes a receipt takes in a message.
 pub(crate) fn encoded_bytes(receipt: &Receipt) -> usize {
     match &receipt.action {
         Action::Call(call) => RECEIPT_BYTES + call.input.len(),
-        Action::Refund { .. } | Action::Migrate { .. } => RECEIPT_BYTES / 2,
+        Action::Refund { .. } | Action::Handover { .. } => RECEIPT_BYTES / 2,
+        Action::Migrate(part) => RECEIPT_BYTES + part.code.len() + SLOT_BYTES * part.slots.len(),
     }
 }

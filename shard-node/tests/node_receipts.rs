@@ -163,7 +163,7 @@ fn a_creation_is_placed_and_its_balance_follows() {
             assert_eq!(legs.last().unwrap().0, 2, "the refund");
         }
         let migrations = world.blocks[0].iter().flat_map(|block| &block.legs);
-        let migrations = migrations.filter(|leg| kind(leg.cause) == Some(ReceiptKind::Migrate));
+        let migrations = migrations.filter(|leg| kind(leg.cause) == Some(ReceiptKind::Handover));
         assert_eq!(migrations.count(), 1, "{gate:?}");
         // From now on everybody knows the way.
         let late = world.submit(transaction(

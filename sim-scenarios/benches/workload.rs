@@ -95,6 +95,7 @@ fn answers(workload: &SignedWorkload) -> Vec<(NodeId, Message)> {
             congestion: Congestion::default(),
         }],
         placements: Vec::new(),
+        moves: Vec::new(),
     };
     let finalized =
         FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate: Bytes::new() };

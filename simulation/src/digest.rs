@@ -83,6 +83,10 @@ impl Digest {
                     self.buffer.extend_from_slice(header.hash().as_slice());
                 }
             }
+            Message::Traffic(report) => {
+                self.word(report.height.0);
+                self.buffer.extend_from_slice(report.digest().as_slice());
+            }
             Message::PullHeaders { shard, from, to } => {
                 for word in [u64::from(shard.0), from.0, to.0] {
                     self.word(word);
@@ -130,5 +134,6 @@ fn kind(message: &Message) -> u8 {
         Message::Consensus(_) => 8,
         Message::Finalized(_) => 9,
         Message::PullCheckpoints { .. } => 10,
+        Message::Traffic(_) => 11,
     }
 }

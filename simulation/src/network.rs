@@ -87,6 +87,7 @@ impl Network {
             gate: spec.gate,
             minting: cross_shard_msg::settings::Minting::Never,
             verify_signatures: false,
+            epochs: None,
             bounds: Bounds {
                 mempool: 1_000_000,
                 nonce_window: 1_024,

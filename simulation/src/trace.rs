@@ -115,6 +115,9 @@ fn summary(message: &Message, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             _ => f.write_str("no headers"),
         },
+        Message::Traffic(report) => {
+            write!(f, "traffic of block {}: {} executions", report.height, report.accesses.len())
+        }
         Message::PullHeaders { shard, from, to } => {
             write!(f, "pull headers {from} to {to} of shard:{shard}")
         }

@@ -41,6 +41,7 @@ pub fn settings(shards: usize, validators: usize) -> Settings {
         gate: Gate::Checkpoint,
         minting: cross_shard_msg::settings::Minting::Administrator,
         verify_signatures: true,
+        epochs: None,
         bounds: Bounds {
             mempool: 1_000,
             nonce_window: 16,
@@ -131,6 +132,7 @@ impl Shards {
             }),
             congestion: Congestion { level: height.0 as u16 % 1_000, ..Congestion::default() },
             ledger: before.as_ref().map_or_else(Ledger::default, |before| before.ledger),
+            traffic: B256::ZERO,
         };
         for &source in &plan.takes {
             self.take(&mut header, source);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
 use cross_shard_msg::{
-    Action, Admission, Block, BlockNotice, Body, Call, Cause, Certificate, Checkpoint,
+    Access, Action, Admission, Block, BlockNotice, Body, Call, Cause, Certificate, Checkpoint,
     CheckpointNumber, Congestion, Crosslink, Epoch, Failure, FinalizedCheckpoint, Gas, Header,
-    Height, InclusionProof, Incoming, Ledger, Leg, LegNotice, LegStatus, Message, NodeSignature,
-    Outgoing, Placement, Receipt, ReceiptBatch, ReceiptKind, Refusal, SealedHeader, Sent, Sequence,
-    ShardId, SignedHeader, Submission, Timestamp, TransactionKey, Watermark,
+    Height, InclusionProof, Incoming, Ledger, Leg, LegNotice, LegStatus, Message, Migration, Move,
+    NodeSignature, Outgoing, Placement, Receipt, ReceiptBatch, ReceiptKind, Refusal, SealedHeader,
+    Sent, Sequence, ShardId, SignedHeader, Submission, Timestamp, TrafficReport, TransactionKey,
+    Watermark,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -62,9 +63,17 @@ pub fn receipt() -> impl Strategy<Value = Receipt> {
         },
     );
     let refund = (address(), wei()).prop_map(|(to, value)| Action::Refund { to, value });
-    let migrate =
-        (address(), wei()).prop_map(|(address, balance)| Action::Migrate { address, balance });
-    (hash(), number(), prop_oneof![call, refund, migrate])
+    let handover =
+        (address(), wei()).prop_map(|(address, balance)| Action::Handover { address, balance });
+    let slots = vec((wei(), wei()), 0..3);
+    let migrate = (address(), number(), any::<[u32; 2]>(), number(), wei(), bytes(40), slots)
+        .prop_map(|(account, checkpoint, [part, parts], nonce, balance, code, slots)| {
+            let checkpoint = CheckpointNumber(checkpoint);
+            let migration =
+                Migration { account, checkpoint, part, parts, nonce, balance, code, slots };
+            Action::Migrate(migration)
+        });
+    (hash(), number(), prop_oneof![call, refund, handover, migrate])
         .prop_map(|(origin, caused, action)| Receipt { origin, caused: Height(caused), action })
 }
 
@@ -120,14 +129,13 @@ fn ledger() -> impl Strategy<Value = Ledger> {
 
 pub fn header() -> impl Strategy<Value = Header> {
     let place = (shard(), number(), number(), number());
-    let roots = [hash(), hash(), hash(), hash(), hash()];
+    let roots = [hash(), hash(), hash(), hash(), hash(), hash()];
     let lists = (vec(watermark(), 0..4), vec(sent(), 0..4), vec(address(), 0..4));
     let gas = [number(), number(), number()];
     (place, roots, lists, gas, congestion(), ledger()).prop_map(
         |(place, roots, lists, gas, congestion, ledger)| {
             let (shard, height, checkpoint, timestamp) = place;
-            let [parent, state_root, transactions_root, results_root, outgoing_receipts_root] =
-                roots;
+            let [parent, state_root, transactions_root, results_root, root, traffic] = roots;
             let (watermarks, sent, placements) = lists;
             let [gas_used, gas_limit, base_fee] = gas;
             Header {
@@ -139,7 +147,7 @@ pub fn header() -> impl Strategy<Value = Header> {
                 state_root,
                 transactions_root,
                 results_root,
-                outgoing_receipts_root,
+                outgoing_receipts_root: root,
                 watermarks,
                 sent,
                 placements,
@@ -148,6 +156,7 @@ pub fn header() -> impl Strategy<Value = Header> {
                 base_fee,
                 congestion,
                 ledger,
+                traffic,
             }
         },
     )
@@ -184,14 +193,18 @@ pub fn checkpoint() -> impl Strategy<Value = Checkpoint> {
         },
     );
     let placement = (address(), shard()).prop_map(|(address, shard)| Placement { address, shard });
-    (number(), hash(), number(), number(), vec(crosslink, 0..4), vec(placement, 0..4)).prop_map(
-        |(number, parent, timestamp, epoch, crosslinks, placements)| Checkpoint {
+    let moved = (address(), shard(), shard());
+    let moves = vec(moved.prop_map(|(account, from, to)| Move { account, from, to }), 0..4);
+    let numbers = [number(), number(), number()];
+    (numbers, hash(), vec(crosslink, 0..4), vec(placement, 0..4), moves).prop_map(
+        |([number, timestamp, epoch], parent, crosslinks, placements, moves)| Checkpoint {
             number: CheckpointNumber(number),
             parent,
             timestamp: Timestamp(timestamp),
             epoch: Epoch(epoch),
             crosslinks,
             placements,
+            moves,
         },
     )
 }
@@ -218,6 +231,19 @@ fn notice() -> impl Strategy<Value = BlockNotice> {
     )
 }
 
+fn traffic() -> impl Strategy<Value = TrafficReport> {
+    let access = (vec(address(), 0..4), any::<u16>())
+        .prop_map(|(accounts, contracts)| Access { accounts, contracts });
+    (shard(), number(), vec(access, 0..4), any::<u32>()).prop_map(
+        |(shard, height, accesses, omitted)| TrafficReport {
+            shard,
+            height: Height(height),
+            accesses,
+            omitted,
+        },
+    )
+}
+
 pub fn message() -> impl Strategy<Value = Message> {
     let submission = (bytes(200), option::of(address()))
         .prop_map(|(encoded, assumed_sender)| Submission { encoded, assumed_sender });
@@ -234,6 +260,7 @@ pub fn message() -> impl Strategy<Value = Message> {
         number().prop_map(|above| Message::PullBatches { above: Height(above) }),
         number().prop_map(|sequence| Message::Received { sequence: Sequence(sequence) }),
         vec(signed_header(), 0..4).prop_map(|headers| Message::Headers(Arc::new(headers))),
+        traffic().prop_map(|report| Message::Traffic(Arc::new(report))),
         (shard(), number(), number()).prop_map(|(shard, from, to)| Message::PullHeaders {
             shard,
             from: Height(from),
@@ -256,7 +283,7 @@ pub fn block() -> impl Strategy<Value = Block> {
         },
     );
     let transactions = address().prop_map(|sender| (examples::transaction(), sender));
-    let kinds = vec![ReceiptKind::Call, ReceiptKind::Refund, ReceiptKind::Migrate];
+    let kinds = vec![ReceiptKind::Call, ReceiptKind::Refund, ReceiptKind::Handover];
     let received =
         (shard(), number(), prop::sample::select(kinds)).prop_map(|(source, sequence, kind)| {
             Cause::Receipt { source, sequence: Sequence(sequence), kind }

@@ -122,7 +122,7 @@ fn the_last_of_hostile_numbers_saturates() {
     outgoing.first = Sequence(u64::MAX);
     assert_eq!(outgoing.last(), Sequence(u64::MAX));
     outgoing.receipts[0].action =
-        Action::Migrate { address: examples::address(1), balance: U256::MAX };
+        Action::Handover { address: examples::address(1), balance: U256::MAX };
     assert_eq!(outgoing.value(), U256::MAX);
     let mut crosslink = examples::checkpoint().crosslinks.swap_remove(0);
     assert_eq!(crosslink.tip(), Height(31));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use alloy_primitives::{B256, Bytes, U256};
 use cross_shard_msg::{
     Action, Call, Checkpoint, CheckpointNumber, Duration, Epoch, Gas, Gate, Header, Height, Ledger,
-    Outgoing, Receipt, Sequence, Settings, ShardId, Timestamp, checkpoint, header,
+    Migration, Outgoing, Receipt, Sequence, Settings, ShardId, Timestamp, TrafficReport,
+    checkpoint, header,
 };
 
 use crate::examples::{self, address, hash};
@@ -62,6 +63,7 @@ fn a_header_hash_binds_every_field() {
         "ledger.sent": |h| h.ledger.sent = U256::from(9);
         "ledger.burnt": |h| h.ledger.burnt = U256::from(9);
         "ledger.minted": |h| h.ledger.minted = U256::from(9);
+        "traffic": |h| h.traffic = hash(9);
     };
     all_differ(examples::header(), Header::hash, changes);
     // No field may be added without a change above.
@@ -83,6 +85,7 @@ fn a_header_hash_binds_every_field() {
         base_fee: _,
         congestion: _,
         ledger: _,
+        traffic: _,
     } = examples::header();
 }
 
@@ -103,6 +106,10 @@ fn a_checkpoint_digest_binds_every_field() {
         "placements.address": |c| c.placements[0].address = address(99);
         "placements.shard": |c| c.placements[0].shard = ShardId(99);
         "placements, none": |c| c.placements.clear();
+        "moves.account": |c| c.moves[0].account = address(99);
+        "moves.from": |c| c.moves[0].from = ShardId(99);
+        "moves.to": |c| c.moves[0].to = ShardId(99);
+        "moves, none": |c| c.moves.clear();
     };
     all_differ(examples::checkpoint(), Checkpoint::digest, changes);
 }
@@ -121,16 +128,58 @@ fn a_receipt_digest_binds_every_field() {
         "input, empty": |r| call_of(r).input = Bytes::new();
         "refund_to": |r| call_of(r).refund_to = address(99);
         "refund": |r| r.action = examples::refund().action;
+        "handover": |r| r.action = examples::handover().action;
         "migrate": |r| r.action = examples::migrate().action;
     };
     all_differ(examples::call(), Receipt::digest, changes);
     let changes: Changes<Receipt> = changes! {
         "to": |r| r.action = Action::Refund { to: address(9), value: U256::from(123_456) };
         "value": |r| r.action = Action::Refund { to: address(0x34), value: U256::from(123_457) };
-        "migrate": |r| r.action =
-            Action::Migrate { address: address(0x34), balance: U256::from(123_456) };
+        "handover": |r| r.action =
+            Action::Handover { address: address(0x34), balance: U256::from(123_456) };
     };
     all_differ(examples::refund(), Receipt::digest, changes);
+}
+
+#[test]
+fn a_part_of_an_account_binds_every_field() {
+    fn part(receipt: &mut Receipt) -> &mut Migration {
+        match &mut receipt.action {
+            Action::Migrate(part) => part,
+            _ => panic!("the example is a migration"),
+        }
+    }
+    let changes: Changes<Receipt> = changes! {
+        "account": |r| part(r).account = address(99);
+        "checkpoint": |r| part(r).checkpoint = CheckpointNumber(99);
+        "part": |r| part(r).part = 1;
+        "parts": |r| part(r).parts = 99;
+        "nonce": |r| part(r).nonce = 99;
+        "balance": |r| part(r).balance = U256::from(99);
+        "code": |r| part(r).code = Bytes::new();
+        "slots": |r| part(r).slots[0].0 = U256::from(99);
+        "values": |r| part(r).slots[0].1 = U256::from(99);
+        "slots, one less": |r| part(r).slots.truncate(1);
+    };
+    all_differ(examples::migrate(), Receipt::digest, changes);
+}
+
+#[test]
+fn a_traffic_report_binds_every_field() {
+    let changes: Changes<TrafficReport> = changes! {
+        "shard": |t| t.shard = ShardId(99);
+        "height": |t| t.height = Height(99);
+        "omitted": |t| t.omitted = 99;
+        "accounts": |t| t.accesses[0].accounts[0] = address(99);
+        "contracts": |t| t.accesses[0].contracts = 1;
+        "accesses, one less": |t| t.accesses.truncate(1);
+        "accesses, swapped": |t| t.accesses.reverse();
+        "accounts, cut elsewhere": |t| {
+            let last = t.accesses[1].accounts.remove(0);
+            t.accesses[0].accounts.push(last);
+        };
+    };
+    all_differ(examples::traffic(), TrafficReport::digest, changes);
 }
 
 #[test]
@@ -156,6 +205,10 @@ fn a_network_id_binds_every_setting() {
         "validators": |s| s.validators.reverse();
         "validators, one less": |s| s.validators.truncate(1);
         "genesis_held": |s| s.genesis_held.reverse();
+        "epochs.checkpoints": |s| s.epochs.as_mut().unwrap().checkpoints = 99;
+        "epochs.max_moves": |s| s.epochs.as_mut().unwrap().max_moves = 99;
+        "epochs.max_accesses": |s| s.epochs.as_mut().unwrap().max_accesses = 99;
+        "epochs, none": |s| s.epochs = None;
         "block_time": |s| s.block_time = Duration(99);
         "block_offset": |s| s.block_offset.reverse();
         "checkpoint_every": |s| s.checkpoint_every = Duration(99);

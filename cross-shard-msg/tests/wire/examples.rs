@@ -9,12 +9,13 @@ use cross_shard_msg::block::LegStatus;
 use cross_shard_msg::merkle::InclusionProof;
 use cross_shard_msg::settings::Bounds;
 use cross_shard_msg::{
-    Action, Admission, Block, BlockNotice, Body, Call, Cause, Certificate, Checkpoint,
-    CheckpointNumber, Congestion, Crosslink, Duration, Epoch, Failure, FinalizedCheckpoint, Gas,
-    Gate, Header, Height, Incoming, Ledger, Leg, LegNotice, Message, NetworkId, Outgoing,
-    Placement, Proposal, Receipt, ReceiptBatch, ReceiptKind, Refusal, SealedHeader, SecretKey,
-    Sent, Sequence, Settings, ShardId, ShardKeys, SignedHeader, Submission, Timestamp, Transaction,
-    TransactionKey, Watermark, receipt, signature,
+    Access, Action, Admission, Block, BlockNotice, Body, Call, Cause, Certificate, Checkpoint,
+    CheckpointNumber, Congestion, Crosslink, Duration, Epoch, Epochs, Failure, FinalizedCheckpoint,
+    Gas, Gate, Header, Height, Incoming, Ledger, Leg, LegNotice, Message, Migration, Move,
+    NetworkId, Outgoing, Placement, Proposal, Receipt, ReceiptBatch, ReceiptKind, Refusal,
+    SealedHeader, SecretKey, Sent, Sequence, Settings, ShardId, ShardKeys, SignedHeader,
+    Submission, Timestamp, TrafficReport, Transaction, TransactionKey, Watermark, receipt,
+    signature,
 };
 
 /// The network of all examples.
@@ -72,9 +73,39 @@ pub fn refund() -> Receipt {
     Receipt { origin: hash(0x35), caused: Height(39), action }
 }
 
-pub fn migrate() -> Receipt {
-    let action = Action::Migrate { address: address(0x36), balance: U256::MAX };
+pub fn handover() -> Receipt {
+    let action = Action::Handover { address: address(0x36), balance: U256::MAX };
     Receipt { origin: hash(0x37), caused: Height(38), action }
+}
+
+pub fn migration() -> Migration {
+    Migration {
+        account: address(0x38),
+        checkpoint: CheckpointNumber(8),
+        part: 0,
+        parts: 2,
+        nonce: 7,
+        balance: U256::from(6),
+        code: Bytes::from_static(b"code"),
+        slots: vec![(U256::from(1), U256::from(2)), (U256::from(3), U256::from(4))],
+    }
+}
+
+pub fn migrate() -> Receipt {
+    let action = Action::Migrate(migration());
+    Receipt { origin: B256::ZERO, caused: Height(37), action }
+}
+
+pub fn traffic() -> TrafficReport {
+    TrafficReport {
+        shard: ShardId(2),
+        height: Height(41),
+        accesses: vec![
+            Access { accounts: vec![address(0x61), address(0x62)], contracts: 2 },
+            Access { accounts: vec![address(0x63), address(0x64), address(0x65)], contracts: 0 },
+        ],
+        omitted: 3,
+    }
 }
 
 pub fn outgoing() -> Vec<Outgoing> {
@@ -82,7 +113,7 @@ pub fn outgoing() -> Vec<Outgoing> {
         Outgoing {
             destination: ShardId(1),
             first: Sequence(10),
-            receipts: vec![call(), refund(), migrate()],
+            receipts: vec![call(), refund(), handover()],
         },
         Outgoing { destination: ShardId(3), first: Sequence(1), receipts: vec![refund()] },
     ]
@@ -137,6 +168,7 @@ pub fn header() -> Header {
             burnt: U256::from(64),
             minted: U256::from(65),
         },
+        traffic: traffic().digest(),
     }
 }
 
@@ -177,6 +209,7 @@ pub fn checkpoint() -> Checkpoint {
             },
         ],
         placements: vec![Placement { address: address(0x93), shard: ShardId(2) }],
+        moves: vec![Move { account: address(0x94), from: ShardId(1), to: ShardId(3) }],
     }
 }
 
@@ -208,7 +241,7 @@ pub fn block() -> Block {
                 height: Height(17),
                 header: hash(5),
                 first: Sequence(198),
-                receipts: vec![refund(), call(), migrate()],
+                receipts: vec![refund(), call(), handover(), migrate()],
             }],
             transactions: vec![(transaction(), address(0x42))],
         },
@@ -259,6 +292,7 @@ pub fn settings() -> Settings {
         gate: Gate::Checkpoint,
         minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: true,
+        epochs: Some(Epochs { checkpoints: 10, max_moves: 107, max_accesses: 108 }),
         bounds: Bounds {
             mempool: 100,
             nonce_window: 101,
@@ -288,6 +322,7 @@ pub fn messages() -> Vec<(&'static str, Message)> {
         Message::PullBatches { above: Height(12) },
         Message::Received { sequence: Sequence(13) },
         Message::Headers(Arc::new(vec![signed(header())])),
+        Message::Traffic(Arc::new(traffic())),
         Message::PullHeaders { shard: ShardId(4), from: Height(5), to: Height(6) },
         Message::Consensus(Bytes::from_static(b"a message of the agreement")),
         Message::Finalized(finalized()),
@@ -306,6 +341,7 @@ fn name(message: &Message) -> &'static str {
         Message::PullBatches { .. } => "message-pull-batches",
         Message::Received { .. } => "message-received",
         Message::Headers(_) => "message-headers",
+        Message::Traffic(_) => "traffic",
         Message::PullHeaders { .. } => "message-pull-headers",
         Message::Consensus(_) => "message-consensus",
         Message::Finalized(_) => "message-finalized",

@@ -94,6 +94,7 @@ impl TestCommittee {
             epoch: Epoch::ZERO,
             crosslinks,
             placements,
+            moves: Vec::new(),
         };
         self.parent = checkpoint.digest();
         Some(checkpoint)

@@ -169,6 +169,7 @@ impl World {
             gate,
             minting,
             verify_signatures: false,
+            epochs: None,
             bounds,
         };
         let settings = Arc::new(settings.with_network_id(&B256::repeat_byte(7)));

@@ -224,5 +224,6 @@ pub(super) fn header(outgoing_receipts_root: B256) -> SealedHeader {
         base_fee: 1_000_000_000,
         congestion: Congestion::default(),
         ledger: Ledger::default(),
+        traffic: alloy_primitives::B256::ZERO,
     })
 }

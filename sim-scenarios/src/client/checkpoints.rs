@@ -115,6 +115,7 @@ mod tests {
             epoch: Epoch::ZERO,
             crosslinks: Vec::new(),
             placements: Vec::new(),
+            moves: Vec::new(),
         };
         FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate: Bytes::new() }
     }

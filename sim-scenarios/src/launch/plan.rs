@@ -233,6 +233,7 @@ fn settings(
         // No scenario has an administrator.
         minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: network.signatures == Signatures::Verify,
+        epochs: None,
         bounds: network.bounds,
     })
 }

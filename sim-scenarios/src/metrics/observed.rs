@@ -166,6 +166,15 @@ impl Observed {
                 | Event::LeftOut { .. },
                 _,
             ) => {}
+            // The report on migrations reads these by itself.
+            (
+                Event::AccountLeft { .. }
+                | Event::AccountArrived { .. }
+                | Event::PartitionerAsked { .. }
+                | Event::PartitionerAnswered { .. }
+                | Event::PartitionerFailed { .. },
+                _,
+            ) => {}
             // No node but a shard observes these.
             (
                 Event::BlockExecuted { .. }

@@ -305,6 +305,7 @@ fn kind_name(kind: ReceiptKind) -> &'static str {
     match kind {
         ReceiptKind::Call => "call",
         ReceiptKind::Refund => "refund",
+        ReceiptKind::Handover => "handover",
         ReceiptKind::Migrate => "migrate",
     }
 }

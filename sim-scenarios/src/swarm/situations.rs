@@ -44,7 +44,7 @@ pub enum Situation {
     /// A refund went home.
     Refund,
     /// A contract's balance moved with its placement.
-    Migrate,
+    Handover,
     /// A receipt came to an account that lives elsewhere.
     Forwarded,
     /// A call or transaction failed in the EVM.
@@ -85,7 +85,7 @@ impl Situation {
         Self::Resubmitted,
         Self::GaveUp,
         Self::Refund,
-        Self::Migrate,
+        Self::Handover,
         Self::Forwarded,
         Self::FailedLeg,
         Self::CrosslinkMissing,
@@ -119,7 +119,7 @@ impl Situation {
             Self::Resubmitted => "transaction sent again",
             Self::GaveUp => "client gave up",
             Self::Refund => "refund",
-            Self::Migrate => "balance moved with a placement",
+            Self::Handover => "balance moved with a placement",
             Self::Forwarded => "receipt forwarded",
             Self::FailedLeg => "leg failed",
             Self::CrosslinkMissing => "checkpoint without a shard",

@@ -252,8 +252,8 @@ fn situations(witness: &Witness, simulated: &Simulated) -> Situations {
                 Cause::Receipt { kind: ReceiptKind::Refund, .. } => {
                     situations.note(Situation::Refund);
                 }
-                Cause::Receipt { kind: ReceiptKind::Migrate, .. } => {
-                    situations.note(Situation::Migrate);
+                Cause::Receipt { kind: ReceiptKind::Handover, .. } => {
+                    situations.note(Situation::Handover);
                 }
                 Cause::Receipt { .. } | Cause::Transaction(_) => {}
             }

@@ -271,6 +271,7 @@ impl World {
             epoch: Epoch(0),
             crosslinks: crosslinks.collect(),
             placements: Vec::new(),
+            moves: Vec::new(),
         };
         let finalized_checkpoint =
             FinalizedCheckpoint { checkpoint: checkpoint.into(), certificate: Default::default() };
@@ -368,6 +369,7 @@ fn header(
             sent: before.sent + sent,
             ..before
         },
+        traffic: alloy_primitives::B256::ZERO,
     }
 }
 
@@ -389,6 +391,7 @@ fn settings(shards: u32, validators: u32) -> Settings {
         gate: Gate::Certified,
         minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: true,
+        epochs: None,
         bounds: Bounds {
             mempool: 100,
             nonce_window: 10,

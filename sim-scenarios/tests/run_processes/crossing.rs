@@ -212,7 +212,7 @@ fn a_failing_remote_call_returns_its_value() {
             Action::Refund { to, value } => {
                 returned.insert(receipt.origin, (*to, *value));
             }
-            Action::Call(_) | Action::Migrate { .. } => {}
+            Action::Call(_) | Action::Handover { .. } | Action::Migrate(_) => {}
         }
     }
     assert_eq!(sent.len(), 20);

@@ -290,7 +290,7 @@ impl Ran {
                         Cause::Transaction(_) => fate.included += 1,
                         Cause::Receipt { kind, .. } => {
                             fate.executed += 1;
-                            fate.migrates |= kind == cross_shard_msg::ReceiptKind::Migrate;
+                            fate.migrates |= kind == cross_shard_msg::ReceiptKind::Handover;
                         }
                     }
                     fate.caused += leg.caused;

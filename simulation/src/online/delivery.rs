@@ -77,9 +77,11 @@ impl Delivery {
             }
             *next += outgoing.receipts.len() as u64;
             for receipt in &outgoing.receipts {
-                // No leg causes a `Migrate`: its release does (R-HOME-6).
+                // No leg causes these: their release does (R-HOME-6, R-EPOCH-5).
                 match receipt.action {
-                    Action::Migrate { .. } => count(&mut self.open, receipt.key(), 1),
+                    Action::Handover { .. } | Action::Migrate(_) => {
+                        count(&mut self.open, receipt.key(), 1)
+                    }
                     _ => count(&mut self.unreleased, receipt.key(), -1),
                 }
             }
@@ -178,6 +180,7 @@ mod tests {
             base_fee: 0,
             congestion: Congestion::default(),
             ledger: Ledger::default(),
+            traffic: alloy_primitives::B256::ZERO,
         };
         let certificate = Certificate { signatures: Vec::new() };
         Block {
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn a_migrate_is_open_from_its_release_to_its_execution() {
         let (home, placed) = (ShardId(0), ShardId(1));
-        let action = Action::Migrate { address: Address::ZERO, balance: Wei::from(5) };
+        let action = Action::Handover { address: Address::ZERO, balance: Wei::from(5) };
         let receipt = Receipt { origin: B256::ZERO, caused: Height(1), action };
         let (first, receipts) = (Sequence(1), vec![receipt.clone()]);
         let mut source = block(home);
@@ -202,7 +205,7 @@ mod tests {
         let (height, header) = (Height(1), source.header.hash());
         destination.body.incoming =
             vec![Incoming { source: home, height, header, first, receipts }];
-        let cause = Cause::Receipt { source: home, sequence: first, kind: ReceiptKind::Migrate };
+        let cause = Cause::Receipt { source: home, sequence: first, kind: ReceiptKind::Handover };
         destination.legs = vec![Leg {
             key: receipt.key(),
             cause,

@@ -221,6 +221,7 @@ pub fn checkpoint(
         epoch: Epoch::ZERO,
         crosslinks: cut.iter().map(crosslink).collect(),
         placements,
+        moves: Vec::new(),
     };
     FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate: Bytes::new() }
 }
@@ -263,6 +264,7 @@ fn block(shard: u32, height: u64, checkpoint: u64, books: [u64; 5]) -> Block {
         base_fee: 0,
         congestion: Congestion::default(),
         ledger: Ledger { held, received, sent, burnt, minted },
+        traffic: alloy_primitives::B256::ZERO,
     };
     let certificate = Certificate { signatures: Vec::new() };
     Block {
@@ -291,6 +293,7 @@ fn settings() -> Settings {
         gate: Gate::Checkpoint,
         minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: false,
+        epochs: None,
         bounds: Bounds {
             mempool: 1,
             nonce_window: 1,

@@ -192,5 +192,6 @@ pub(super) fn checkpoint(
         epoch: Epoch::ZERO,
         crosslinks: tips.iter().map(crosslink).collect(),
         placements,
+        moves: Vec::new(),
     }
 }
