@@ -19,6 +19,8 @@ mod up;
 
 use clap::{Parser, Subcommand};
 
+use crate::partition::{Registration, register};
+
 pub use exit::Exit;
 
 /// A laboratory for sharded EVM chains: runs scenario files and reports what was measured.
@@ -53,6 +55,17 @@ enum Command {
     ShardNode(node::Arguments),
     #[command(hide = true)]
     Coordinator(node::Arguments),
+}
+
+/// The program with strategies of one's own, which are named as those that it has: register them,
+/// then do as [`main`]. docs/strategies.md has an example.
+#[must_use]
+pub fn main_with(own: &[Registration]) -> Exit {
+    if let Err(error) = register(own) {
+        terminal::complain(&format!("error: {error}"));
+        return Exit::Internal;
+    }
+    main()
 }
 
 /// Parses the program's arguments and does what they say.

@@ -170,7 +170,7 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Chosen>, ChosenError> {
     let named = arguments.strategies.iter().map(String::as_str);
     for name in [LOWER_BOUND].into_iter().chain(named) {
         if !chosen.iter().any(|known| known.label == name) {
-            chosen.push(Chosen::named(name)?);
+            chosen.push(Chosen::named(name)?.without_places()?);
         }
     }
     let timeout = Duration::from_secs_f64(arguments.timeout);

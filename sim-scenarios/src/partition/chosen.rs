@@ -12,9 +12,10 @@ use partitioning::{OptionsError, Partitioner, Strategy};
 use serde_json::{Map, Value};
 
 use super::external::External;
+use super::own::{self, NotBuilt};
 
 /// The strategy that reads an allocation from a file.
-const TRACE_FILE: &str = "trace-file";
+pub(super) const TRACE_FILE: &str = "trace-file";
 
 /// A strategy that was asked for.
 #[derive(Debug)]
@@ -25,13 +26,17 @@ pub struct Chosen {
     pub partitioner: Box<dyn Partitioner>,
     /// Whether it may see the future.
     pub oracle: bool,
+    /// Whether it needs to know where shards and users are.
+    pub places: bool,
+    /// All its options, as [`Chosen::with_options`] takes them.
+    pub options: BTreeMap<String, Value>,
 }
 
 /// Why there is no such strategy.
 #[derive(Debug, thiserror::Error)]
 pub enum ChosenError {
     /// Nobody knows the name.
-    #[error("there is no strategy {name:?}{}; known are {}", did_you_mean(.name), Strategy::NAMES.join(", "))]
+    #[error("there is no strategy {name:?}{}; known are {}", did_you_mean(.name), names().collect::<Vec<_>>().join(", "))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -71,25 +76,88 @@ pub enum ChosenError {
 }
 
 impl Chosen {
-    /// A strategy by name, with options.
+    /// A strategy by name, with options: `fennel:passes=1`.
     ///
     /// # Errors
     /// There is none of that name, or its options or its file are wrong.
     pub fn named(text: &str) -> Result<Self, ChosenError> {
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default();
-        let strategy = if let Some(file) = text.strip_prefix("trace-file:") {
-            Strategy::TraceFile { homes: homes(Path::new(file))? }
+        let chosen = if let Some(file) = text.strip_prefix("trace-file:") {
+            Self::with_options(TRACE_FILE, [("file".to_owned(), file.into())])?
+        } else {
+            let (name, options) =
+                text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
+            let written = |option: &str| match option.split_once('=') {
+                Some((key, text)) => {
+                    let value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
+                    Ok((key.to_owned(), value))
+                }
+                None => Err(ChosenError::Option {
+                    strategy: name.to_owned(),
+                    message: format!("expected OPTION=VALUE, found {option:?}"),
+                }),
+            };
+            let options = options.into_iter().flat_map(|options| options.split(':'));
+            Self::with_options(name, options.map(written).collect::<Result<Vec<_>, _>>()?)?
+        };
+        Ok(Self { label: text.to_owned(), ..chosen })
+    }
+
+    /// A strategy by name, with some of its options changed; its label is the name. This is the one
+    /// place where names of strategies are understood: those of `partitioning`, `trace-file` with
+    /// the option `file`, and those that the program brings along ([`register`](super::register)).
+    ///
+    /// # Errors
+    /// There is none of that name, or its options or its file are wrong.
+    pub fn with_options(
+        name: &str,
+        given: impl IntoIterator<Item = (String, Value)>,
+    ) -> Result<Self, ChosenError> {
+        let failed = |message: String| ChosenError::Option { strategy: name.to_owned(), message };
+        let (mut oracle, mut places) = (false, false);
+        let mut resolved = Value::Null;
+        let partitioner = if name == TRACE_FILE {
+            let file = given.into_iter().find(|(key, _)| key == "file").map(|(_, value)| value);
+            let Some(Value::String(file)) = file else {
+                return Err(ChosenError::Unknown { name: name.to_owned() });
+            };
+            Strategy::TraceFile { homes: homes(Path::new(&file))? }.build()?
+        } else if let Some(own) = own::registered(name) {
+            let defaults = own.defaults().map_err(|error| failed(error.to_string()))?;
+            resolved = changed(name, defaults, given)?;
+            own.build(resolved.clone()).map_err(|error| match error {
+                NotBuilt::Type(error) => failed(error.to_string()),
+                NotBuilt::Bounds(error) => error.into(),
+            })?
         } else {
             let unknown = || ChosenError::Unknown { name: name.to_owned() };
             let published = Strategy::published(name).ok_or_else(unknown)?;
-            with_options(name, published, parts)?
+            let tagged = serde_json::to_value(&published).map_err(|e| failed(e.to_string()))?;
+            // A strategy without options is its name alone.
+            let defaults = tagged.get(name).cloned().unwrap_or(Value::Null);
+            let options = changed(name, defaults.clone(), given)?;
+            resolved = options.clone();
+            let strategy = if options == defaults {
+                published
+            } else {
+                let tagged = Value::Object(Map::from_iter([(name.to_owned(), options)]));
+                serde_json::from_value(tagged).map_err(|error| failed(error.to_string()))?
+            };
+            oracle = matches!(strategy, Strategy::Oracle { .. });
+            places = matches!(strategy, Strategy::Region(_));
+            strategy.build()?
         };
-        if matches!(strategy, Strategy::Region(_)) {
-            return Err(ChosenError::NoPlaces { name: name.to_owned() });
+        Ok(Self { label: name.to_owned(), partitioner, oracle, places, options: flat(resolved) })
+    }
+
+    /// The same, if it can be asked where nobody knows where shards and users are.
+    ///
+    /// # Errors
+    /// It goes by distance.
+    pub fn without_places(self) -> Result<Self, ChosenError> {
+        if self.places {
+            return Err(ChosenError::NoPlaces { name: self.label });
         }
-        let oracle = matches!(strategy, Strategy::Oracle { .. });
-        Ok(Self { label: text.to_owned(), partitioner: strategy.build()?, oracle })
+        Ok(self)
     }
 
     /// A program of the user's, its arguments separated by white space.
@@ -97,55 +165,60 @@ impl Chosen {
     /// # Errors
     /// There is no program.
     pub fn command(text: &str, timeout: Duration) -> Result<Self, ChosenError> {
-        let command: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        Self::program(text.split_whitespace().map(str::to_owned).collect(), timeout)
+    }
+
+    /// A program of the user's, with its arguments.
+    ///
+    /// # Errors
+    /// There is no program.
+    pub fn program(command: Vec<String>, timeout: Duration) -> Result<Self, ChosenError> {
         // The last argument that names a file tells more than `python3`.
         let file = command.iter().rev().find_map(|part| Path::new(part).file_name());
         let label = file.map_or_else(String::new, |file| file.to_string_lossy().into_owned());
         let external = External::new(command, timeout).ok_or(ChosenError::NoCommand)?;
-        Ok(Self { label, partitioner: Box::new(external), oracle: false })
+        let partitioner = Box::new(external);
+        Ok(Self { label, partitioner, oracle: false, places: false, options: BTreeMap::new() })
     }
 }
 
-/// The published options with some changed. Where a strategy asks another one, `then=NAME` says
-/// which.
-fn with_options<'a>(
+/// The default options with some changed. Where a strategy asks another one, `then` names it.
+fn changed(
     name: &str,
-    published: Strategy,
-    given: impl Iterator<Item = &'a str>,
-) -> Result<Strategy, ChosenError> {
+    defaults: Value,
+    given: impl IntoIterator<Item = (String, Value)>,
+) -> Result<Value, ChosenError> {
     let failed = |message: String| ChosenError::Option { strategy: name.to_owned(), message };
-    let value = serde_json::to_value(&published).map_err(|error| failed(error.to_string()))?;
-    let mut options = match value {
-        Value::Object(mut tagged) => match tagged.remove(name) {
-            Some(Value::Object(options)) => options,
-            _ => Map::new(),
-        },
-        _ => Map::new(),
+    let (mut options, none) = match defaults {
+        Value::Object(options) => (options, false),
+        _ => (Map::new(), true),
     };
-    let mut changed = false;
-    for option in given {
-        let (key, text) = option
-            .split_once('=')
-            .ok_or_else(|| failed(format!("expected OPTION=VALUE, found {option:?}")))?;
+    for (key, mut value) in given {
         let known: Vec<String> = leaves(&options).collect();
-        if !known.iter().any(|known| known == key) {
+        if !known.contains(&key) {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(failed(format!("there is no option {key:?}; its options are {known}")));
         }
-        let mut value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
-        if key == "then" {
+        if key == "then"
+            && let Value::String(text) = &value
+        {
             let inner = Strategy::published(text);
-            let inner = inner.ok_or_else(|| ChosenError::Unknown { name: text.to_owned() })?;
+            let inner = inner.ok_or_else(|| ChosenError::Unknown { name: text.clone() })?;
             value = serde_json::to_value(inner).map_err(|error| failed(error.to_string()))?;
         }
-        set(&mut options, key, value);
-        changed = true;
+        set(&mut options, &key, value);
     }
-    if !changed {
-        return Ok(published);
-    }
-    let tagged = Value::Object(Map::from_iter([(name.to_owned(), Value::Object(options))]));
-    serde_json::from_value(tagged).map_err(|error| failed(error.to_string()))
+    Ok(if none { Value::Null } else { Value::Object(options) })
+}
+
+/// All options on one level.
+fn flat(options: Value) -> BTreeMap<String, Value> {
+    let Value::Object(options) = options else { return BTreeMap::new() };
+    let each = options.into_iter().flat_map(|(key, value)| match value {
+        Value::Object(inner) if key != "then" => inner.into_iter().collect(),
+        value => vec![(key, value)],
+    });
+    each.collect()
 }
 
 /// The names of options; those of a forecast's prediction are on the same level.
@@ -199,12 +272,16 @@ fn homes(path: &Path) -> Result<BTreeMap<Address, ShardId>, ChosenError> {
     Ok(homes)
 }
 
+/// All names that need no file.
+fn names() -> impl Iterator<Item = &'static str> {
+    Strategy::NAMES.into_iter().chain(own::names())
+}
+
 fn did_you_mean(name: &str) -> String {
     if name == TRACE_FILE {
         return " without a file: write trace-file:FILE".to_owned();
     }
-    let close = |known: &&&str| strsim::damerau_levenshtein(known, name) <= 2;
-    let near = Strategy::NAMES.iter().find(close);
+    let near = names().find(|known| strsim::damerau_levenshtein(known, name) <= 2);
     near.map_or_else(String::new, |known| format!(", did you mean {known:?}?"))
 }
 
@@ -214,9 +291,13 @@ mod tests {
 
     #[test]
     fn names_options_and_mistakes() {
-        for name in Strategy::NAMES.iter().filter(|name| **name != "region") {
-            assert_eq!(Chosen::named(name).unwrap().partitioner.name(), *name);
+        for name in Strategy::NAMES {
+            let chosen = Chosen::named(name).unwrap();
+            assert_eq!((chosen.label.as_str(), chosen.partitioner.name()), (name, name));
+            assert_eq!((chosen.oracle, chosen.places), (name == "oracle", name == "region"));
         }
+        let region = Chosen::named("region").unwrap().without_places().unwrap_err();
+        assert!(region.to_string().starts_with("region needs the delays"), "{region}");
         let good = [
             "fennel:passes=1:slack=0.05:start=current",
             "forecast:level=1:trend=0:then=metis",
@@ -228,7 +309,6 @@ mod tests {
         let bad = [
             ("fenel", "there is no strategy \"fenel\", did you mean \"fennel\"?; known are"),
             ("trace-file", "there is no strategy \"trace-file\" without a file"),
-            ("region", "region needs the delays"),
             ("fennel:passes", "fennel: expected OPTION=VALUE, found \"passes\""),
             ("fennel:pases=1", "fennel: there is no option \"pases\"; its options are"),
             ("hash:x=1", "hash: there is no option \"x\"; its options are none"),
