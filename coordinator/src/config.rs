@@ -1,7 +1,10 @@
 //! What one coordinator is told before it starts.
 
+use std::sync::Arc;
+
 use consensus::{Committee, CommitteeError, Config, Keyring, Signer as _, Timing};
 use cross_shard_msg::{Duration, SecretKey, Settings, ValidatorIndex};
+use partitioning::{Partitioner, Places, Weights};
 
 /// Votes and proposals more than this many views ahead are dropped unverified.
 const FUTURE_VIEWS: u64 = 64;
@@ -22,6 +25,25 @@ pub struct CoordinatorConfig {
     pub key: SecretKey,
     /// What all nodes of the network agree on.
     pub settings: Settings,
+    /// How it finds out which accounts should move. Without it, it never proposes to move any; what
+    /// others propose it checks all the same. Only for networks whose settings have epochs.
+    pub partitioner: Option<PartitionerConfig>,
+}
+
+/// How a coordinator finds out which accounts should move (rule R-EPOCH-3). Not part of what the
+/// network agrees on: nobody computes again what a leader proposes.
+#[derive(Clone, Debug)]
+pub struct PartitionerConfig {
+    /// The strategy. In the simulated world it must be a function of what it is asked.
+    pub partitioner: Arc<dyn Partitioner>,
+    /// What counts how much.
+    pub weights: Weights,
+    /// How many past epochs' traffic it is shown; at least 1.
+    pub windows: u32,
+    /// Where shards and users are, for strategies that care.
+    pub places: Option<Arc<Places>>,
+    /// Its only source of randomness.
+    pub seed: u64,
 }
 
 /// Why a coordinator can not be made.
@@ -46,6 +68,9 @@ pub enum ConfigError {
         /// Number of holdings.
         held: usize,
     },
+    /// A partitioner in a network in which nothing moves.
+    #[error("a partitioner was given, but the network has no epochs")]
+    NoEpochs,
 }
 
 impl CoordinatorConfig {
@@ -57,6 +82,9 @@ impl CoordinatorConfig {
         let (shards, held) = (self.settings.shards.len(), self.settings.genesis_held.len());
         if shards != held {
             return Err(ConfigError::Genesis { shards, held });
+        }
+        if self.partitioner.is_some() && self.settings.epochs.is_none() {
+            return Err(ConfigError::NoEpochs);
         }
         let committee: Committee = consensus::checkpoint::committee(&self.settings)?;
         let keyring = Keyring::new(committee, self.key.clone())?;

@@ -23,7 +23,7 @@ pub mod rules;
 pub mod state;
 pub mod value;
 
-pub use config::{ConfigError, CoordinatorConfig};
+pub use config::{ConfigError, CoordinatorConfig, PartitionerConfig};
 pub use coordinator::{Coordinator, CoordinatorTimer, MAX_EVIDENCE};
 pub use evidence::{BrokenHeader, Proof};
 pub use record::CoordinatorRecord;

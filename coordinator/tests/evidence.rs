@@ -76,6 +76,7 @@ fn evidence_is_durable_and_outlives_the_process() {
         index: ValidatorIndex(0),
         key: validator_key(0),
         settings: (*shards.settings).clone(),
+        partitioner: None,
     };
     let mut coordinator = Coordinator::new(config()).unwrap();
     let records = RefCell::new(Vec::new());

@@ -109,6 +109,8 @@ pub enum Event {
         accounts: u32,
         /// Executions of the traffic.
         accesses: u32,
+        /// Reports that did not arrive, or did not fit.
+        missing: u32,
     },
     /// Coordinator: the partitioner answered.
     PartitionerAnswered {

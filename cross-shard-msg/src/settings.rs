@@ -74,7 +74,7 @@ pub enum Minting {
 pub struct Epochs {
     /// Checkpoints of one epoch; at least 1.
     pub checkpoints: u64,
-    /// Most accounts that one checkpoint may move.
+    /// Most accounts that one checkpoint may move, at most [`crate::migration::MAX_MOVES`].
     pub max_moves: u32,
     /// Most executions that one block's traffic report may have, at most
     /// [`crate::migration::MAX_ACCESSES`].

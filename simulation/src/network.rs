@@ -141,6 +141,7 @@ impl Network {
             index,
             key: key(self.spec.seed, 2, index.0),
             settings: (*self.settings).clone(),
+            partitioner: None,
         }
     }
 

@@ -305,6 +305,7 @@ fn config(settings: &Settings, index: usize) -> CoordinatorConfig {
         index: ValidatorIndex(index as u32),
         key: validator_key(index),
         settings: settings.clone(),
+        partitioner: None,
     }
 }
 

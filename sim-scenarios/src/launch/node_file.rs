@@ -183,7 +183,7 @@ impl NodeFile {
     #[must_use]
     pub fn coordinator_config(&self, index: ValidatorIndex) -> CoordinatorConfig {
         let settings = Settings::clone(&self.settings);
-        CoordinatorConfig { index, key: self.signing_key(), settings }
+        CoordinatorConfig { index, key: self.signing_key(), settings, partitioner: None }
     }
 
     fn signing_key(&self) -> SecretKey {
