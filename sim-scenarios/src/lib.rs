@@ -3,6 +3,8 @@
 pub mod calibrate;
 pub mod cli;
 pub mod client;
+pub mod compare;
+pub mod import;
 pub mod launch;
 pub mod metrics;
 pub mod partition;
@@ -11,4 +13,5 @@ pub mod run;
 pub mod scenario;
 pub mod statistics;
 pub mod swarm;
+pub mod sweep;
 pub mod workload;

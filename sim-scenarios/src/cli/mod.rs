@@ -3,8 +3,10 @@
 
 mod calibrate;
 mod check;
+mod compare;
 mod examples;
 mod exit;
+mod import;
 mod new;
 mod node;
 mod partition;
@@ -45,9 +47,11 @@ enum Command {
     Swarm(swarm::Arguments),
     Trace(trace::Arguments),
     Report(report::Arguments),
+    Compare(compare::Arguments),
     Up(up::Arguments),
     Partition(partition::Arguments),
     Calibrate(calibrate::Arguments),
+    Import(import::Arguments),
     Check(check::Arguments),
     New(new::Arguments),
     Examples(examples::Arguments),
@@ -85,8 +89,10 @@ pub fn main() -> Exit {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Partition(arguments) => partition::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Examples(arguments) => examples::run(&arguments),

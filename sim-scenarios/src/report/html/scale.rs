@@ -28,6 +28,28 @@ impl Axis {
         Self::stepped(max, nice_step(max, count), unit)
     }
 
+    /// From at most `min` to at least `max`, with about `count` round ticks. The last one has the
+    /// unit. Negative values have a minus sign.
+    #[must_use]
+    pub fn between(min: f64, max: f64, count: usize, unit: &str) -> Self {
+        let step = nice_step(max - min, count);
+        let (first, last) = ((min / step).floor(), (max / step).ceil());
+        let last = if last > first { last } else { first + 1.0 };
+        let count = (last - first) as u32;
+        let name = |value: f64| match value < 0.0 {
+            true => format!("−{}", compact(-value, step)),
+            false => compact(value, step),
+        };
+        let at = |tick: u32| (first + f64::from(tick)) * step;
+        let mut ticks: Vec<(f64, String)> =
+            (0..=count).map(|tick| (at(tick), name(at(tick)))).collect();
+        if let Some((_, last)) = ticks.last_mut().filter(|_| !unit.is_empty()) {
+            last.push(' ');
+            last.push_str(unit);
+        }
+        Self { domain: (first * step, last * step), ticks }
+    }
+
     fn stepped(max: f64, step: f64, unit: &str) -> Self {
         let count = (max / step * (1.0 + 1e-9)).floor() as u32;
         let mut ticks: Vec<(f64, String)> = (0..=count)
@@ -70,7 +92,7 @@ pub(super) fn nice_step(max: f64, count: usize) -> f64 {
 
 /// The smallest of 1, 2, 5, 10, 20, … of at least `wanted`.
 #[must_use]
-pub(super) fn nice_whole(wanted: u64) -> u64 {
+pub(crate) fn nice_whole(wanted: u64) -> u64 {
     let mut decade = 1_u64;
     loop {
         for factor in [1, 2, 5] {
@@ -136,6 +158,9 @@ mod tests {
         let names = |axis: Axis| axis.ticks.into_iter().map(|tick| tick.1).collect::<Vec<_>>();
         assert_eq!(names(Axis::linear(30_000.0, 3, "ms")), ["0", "10k", "20k", "30k ms"]);
         assert_eq!(names(Axis::until(1.3, 3, "")), ["0", "0.5", "1.0"]);
+        let around = Axis::between(-12.0, 31.0, 4, "%");
+        assert_eq!(around.domain, (-20.0, 40.0));
+        assert_eq!(names(around), ["−20", "0", "20", "40 %"]);
         assert_eq!([1, 3, 101, 5_000].map(nice_whole), [1, 5, 200, 5_000]);
         assert_eq!(nice_whole(u64::MAX), u64::MAX);
     }

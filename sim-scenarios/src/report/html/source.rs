@@ -23,7 +23,7 @@ pub struct HtmlError {
 }
 
 impl HtmlError {
-    pub(super) fn new(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
         Self { path: path.into(), problem: problem.to_string() }
     }
 }
@@ -57,6 +57,12 @@ impl Document {
             Ok(_) => Err(HtmlError::new(path, "not an object")),
             Err(error) => Err(HtmlError::new(path, error)),
         }
+    }
+
+    /// What a file has or will have.
+    #[must_use]
+    pub fn of(value: Value) -> Self {
+        Self(value)
     }
 
     /// A file that may be missing.
@@ -140,7 +146,7 @@ pub(super) fn duration(millis: f64) -> Duration {
 }
 
 /// A row of a table of which `N` columns matter.
-pub(super) struct Fields<'a, const N: usize> {
+pub(crate) struct Fields<'a, const N: usize> {
     record: &'a ByteRecord,
     places: [usize; N],
     columns: &'a Rc<StringRecord>,
@@ -165,7 +171,7 @@ impl<const N: usize> Fields<'_, N> {
     }
 
     /// The whole row.
-    pub fn row(&self) -> Row {
+    pub(super) fn row(&self) -> Row {
         let lossy = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
         let fields: Vec<String> = self.record.iter().map(lossy).collect();
         Row::new(Rc::clone(self.columns), StringRecord::from(fields))
@@ -177,7 +183,7 @@ impl<const N: usize> Fields<'_, N> {
 ///
 /// # Errors
 /// If it cannot be read or lacks one of the other columns.
-pub(super) fn each<const N: usize>(
+pub(crate) fn each<const N: usize>(
     directory: &Path,
     name: &str,
     columns: [&str; N],
