@@ -35,6 +35,7 @@ impl Scenario {
                 page.plain("popularity", format!("{{ zipf = {exponent:?} }}"));
             }
         }
+        page.plain("all_local", self.accounts.all_local);
         page.header("[client]");
         page.text("retry_deadline", &print_duration(self.client.retry_deadline));
         page.text("drain_timeout", &print_duration(self.client.drain_timeout));

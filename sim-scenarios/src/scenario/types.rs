@@ -40,6 +40,9 @@ pub struct Accounts {
     pub balance: Wei,
     /// How often each is drawn, as sender and as recipient alike.
     pub popularity: Popularity,
+    /// Whether both ends of every planned transaction are brought to one shard, shards in turn: the
+    /// upper bound of every placement. Not with `mainnet-blocks`.
+    pub all_local: bool,
 }
 
 /// How often each of n accounts is drawn.

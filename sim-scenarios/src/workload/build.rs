@@ -6,6 +6,7 @@ use partitioning::Allocation;
 use state::GenesisAccount;
 
 use super::arrivals::Schedule;
+use super::counterparts::Counterparts;
 use super::popularity::{ByShard, Sampler};
 use super::random::Stream;
 use super::trace::{TraceBook, TraceRows};
@@ -26,12 +27,17 @@ pub fn build(
     open: Open<'_>,
     workers: &Workers<'_>,
 ) -> Result<Workload, WorkloadError> {
-    let pool = Pool::new(scenario, allocation, workers);
+    let pool = Pool::new(scenario, allocation, workers)?;
     let mut plan = Plan { scenario, open, book: TraceBook::default(), phases: Vec::new() };
     let traces = plan.read()?;
     let names = plan.book.resolve(scenario.seed, workers);
     let mut users = pool.users.clone();
     let senders = trace::add_users(&names, &mut users);
+
+    let stand_ins = match (&pool.local, names.is_empty()) {
+        (Some(_), false) => Some(trace::StandIns::new(&names, allocation)?),
+        _ => None,
+    };
 
     let mut deployments = call::Deployments::default();
     let mut transactions = Vec::new();
@@ -48,7 +54,11 @@ pub fn build(
             }
             Load::Trace(_) => {
                 if let Some(rows) = &load.rows {
-                    trace::plan(rows, context, &load.due, &names, &senders, &mut transactions);
+                    let plan = trace::Replay { rows, context, names: &names, senders: &senders };
+                    match &stand_ins {
+                        None => plan.plan(&load.due, &mut transactions),
+                        Some(local) => plan.plan_local(&load.due, local, &mut transactions),
+                    }
                     skipped.push(rows.skipped(context.phase, context.load));
                 }
             }
@@ -83,10 +93,16 @@ pub(super) struct Pool {
     pub(super) users: Vec<User>,
     pub(super) sampler: Sampler,
     pub(super) by_shard: ByShard,
+    /// Where everything is local, who stands for whom on which shard.
+    pub(super) local: Option<Counterparts>,
 }
 
 impl Pool {
-    fn new(scenario: &Scenario, allocation: &Allocation, workers: &Workers<'_>) -> Self {
+    fn new(
+        scenario: &Scenario,
+        allocation: &Allocation,
+        workers: &Workers<'_>,
+    ) -> Result<Self, WorkloadError> {
         let accounts = &scenario.accounts;
         let indices: Vec<u32> = (0..accounts.count).collect();
         let users: Vec<User> = workers
@@ -99,9 +115,18 @@ impl Pool {
             })
             .concat();
         let sampler = Sampler::new(accounts.count, accounts.popularity);
-        let home = users.iter().map(|user| allocation.base_home(&user.address)).collect();
-        let by_shard = ByShard::new(&sampler, home, allocation.shards());
-        Self { users, sampler, by_shard }
+        let home: Vec<_> = users.iter().map(|user| allocation.base_home(&user.address)).collect();
+        let shards = allocation.shards();
+        let local = match accounts.all_local {
+            true => Some(Counterparts::new(home.iter().copied().map(Some), shards)),
+            false => None,
+        };
+        if let Some(shard) = local.as_ref().and_then(|local| local.too_short(2)) {
+            let problem = "fewer than two of the scenario's accounts live there";
+            return Err(WorkloadError::AllLocal { shard, problem });
+        }
+        let by_shard = ByShard::new(&sampler, home, shards);
+        Ok(Self { users, sampler, by_shard, local })
     }
 
     pub(super) fn address(&self, index: u32) -> Address {
@@ -116,6 +141,15 @@ impl Pool {
     /// Draws an account other than `except` by popularity.
     pub(super) fn draw_other(&self, except: u32, stream: &mut Stream) -> u32 {
         self.sampler.draw_except(except, stream).unwrap_or(0)
+    }
+
+    /// Sender and recipient of a load's transaction of this number: themselves or, where everything
+    /// is local, who stands for them on the shard whose turn it is.
+    pub(super) fn placed(&self, number: usize, sender: u32, recipient: u32) -> (u32, u32) {
+        let Some(local) = &self.local else { return (sender, recipient) };
+        let shard = local.turn(number);
+        let sender = local.of(sender, shard);
+        (sender, local.beside(recipient, sender, shard))
     }
 }
 

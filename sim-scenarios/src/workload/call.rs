@@ -4,6 +4,9 @@
 //! `Deploy`); once its placement is finalized and known everywhere, set-up calls are made (stage
 //! `Prepare`). The ERC-20 that ships mints its supply to its deployer, who therefore hands an equal
 //! part to everyone who will call the instance.
+//!
+//! Where everything is local, every shard has its own instances: as many as it takes for no fewer
+//! in all than the scenario asks for, at least one, each created by an account of that shard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -109,7 +112,15 @@ impl Planner<'_> {
             // A contract lives where it is created: at its deployer's home (R-HOME-4).
             Instance { deployer, address, shard: self.pool.by_shard.home(deployer) }
         };
-        (0..self.call.instances).map(instance).collect()
+        match &self.pool.local {
+            None => (0..self.call.instances).map(instance).collect(),
+            Some(local) => {
+                let shards = self.scenario.network.shards;
+                let places = 0..self.call.instances.div_ceil(shards.max(1)) as usize;
+                let each = |shard| places.clone().filter_map(move |at| local.at(shard, at));
+                (0..shards).map(ShardId).flat_map(each).map(instance).collect()
+            }
+        }
     }
 
     fn deployment(
@@ -183,7 +194,10 @@ impl Planner<'_> {
         }
         let mut stream = self.context.stream("setup");
         for account in (0..).zip(&self.pool.users).map(|(index, _)| index) {
-            for instance in instances {
+            let home = self.pool.by_shard.home(account);
+            let reached =
+                |instance: &&Instance| self.pool.local.is_none() || instance.shard == home;
+            for instance in instances.iter().filter(reached) {
                 for template in &self.call.setup {
                     let planned = self.call_of(template, account, Duration::ZERO, &mut stream);
                     let to = Some(instance.address);
@@ -205,8 +219,9 @@ impl Planner<'_> {
         let mut arguments = self.context.stream("arguments");
         let mut callers = vec![BTreeSet::new(); instances.len()];
         let mut calls = Vec::with_capacity(due.len());
-        for at in due {
+        for (number, at) in (usize::from(self.context.load)..).zip(due) {
             let (sender, index) = choice.draw(self.pool, &mut targets);
+            let (sender, index) = self.placed(number, sender, index, &choice);
             let template =
                 mix.draw(&mut targets).and_then(|index| self.call.mix.get(index as usize));
             let (Some(instance), Some(template)) = (instances.get(index), template) else {
@@ -219,6 +234,16 @@ impl Planner<'_> {
             calls.push(Planned { to: Some(instance.address), ..planned });
         }
         Ok((calls, callers))
+    }
+
+    /// Who calls which instance: as drawn or, where everything is local, who stands for them on the
+    /// shard whose turn it is.
+    fn placed(&self, number: usize, sender: u32, index: usize, choice: &Choice) -> (u32, usize) {
+        let Some(local) = &self.pool.local else { return (sender, index) };
+        let shard = local.turn(number);
+        let here = choice.by_shard.get(shard.0 as usize).map(Vec::as_slice).unwrap_or_default();
+        let instance = index.checked_rem(here.len()).and_then(|at| here.get(at));
+        (local.of(sender, shard), instance.copied().unwrap_or(index))
     }
 
     fn choice(&self, instances: &[Instance]) -> Result<Choice, WorkloadError> {
@@ -256,7 +281,11 @@ impl Planner<'_> {
     fn word(&self, argument: Argument, sender: u32, stream: &mut Stream) -> [u8; 32] {
         match argument {
             Argument::Account => {
-                self.pool.address(self.pool.draw_other(sender, stream)).into_word().0
+                let drawn = self.pool.draw_other(sender, stream);
+                let home = self.pool.by_shard.home(sender);
+                let local = self.pool.local.as_ref();
+                let account = local.map_or(drawn, |local| local.beside(drawn, sender, home));
+                self.pool.address(account).into_word().0
             }
             Argument::Sender => self.pool.address(sender).into_word().0,
             Argument::Address(address) => address.into_word().0,

@@ -11,8 +11,10 @@ use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use cross_shard_msg::{Duration, Wei};
 use csv::StringRecord;
+use partitioning::Allocation;
 
 use super::build::Context;
+use super::counterparts::Counterparts;
 use super::{
     KeyOf, Open, Planned, Skipped, Stage, TraceName, User, UserIndex, Workers, WorkloadError, keys,
 };
@@ -153,30 +155,83 @@ impl TraceRows {
     }
 }
 
-/// Appends one transfer for each moment of `due`, beginning again when the rows are through.
-pub(super) fn plan(
-    rows: &TraceRows,
-    context: &Context,
-    due: &[Duration],
-    names: &[TraceName],
-    senders: &[Option<UserIndex>],
-    transactions: &mut Vec<Planned>,
-) {
-    for (at, row) in due.iter().zip(rows.rows.iter().cycle()) {
-        let sender = senders.get(row.from as usize).copied().flatten();
-        let recipient = names.get(row.to as usize);
-        let (Some(sender), Some(recipient)) = (sender, recipient) else { continue };
-        transactions.push(Planned {
+/// Plans one load.
+pub(super) struct Replay<'a> {
+    pub(super) rows: &'a TraceRows,
+    pub(super) context: &'a Context,
+    pub(super) names: &'a [TraceName],
+    pub(super) senders: &'a [Option<UserIndex>],
+}
+
+impl Replay<'_> {
+    /// Appends one transfer for each moment of `due`, beginning again when the rows are through.
+    pub(super) fn plan(&self, due: &[Duration], transactions: &mut Vec<Planned>) {
+        let rows = self.rows.rows.iter().cycle();
+        let planned = due
+            .iter()
+            .zip(rows)
+            .filter_map(|(at, row)| self.transfer(*at, row.from, row.to, row.value));
+        transactions.extend(planned);
+    }
+
+    /// The same, with sender and recipient on one shard.
+    pub(super) fn plan_local(
+        &self,
+        due: &[Duration],
+        stand_ins: &StandIns,
+        transactions: &mut Vec<Planned>,
+    ) {
+        let rows = self.rows.rows.iter().cycle();
+        let numbered = (usize::from(self.context.load)..).zip(due).zip(rows);
+        let planned = numbered.filter_map(|((number, at), row)| {
+            let shard = stand_ins.senders.turn(number);
+            let from = stand_ins.senders.of(row.from, shard);
+            self.transfer(*at, from, stand_ins.all.beside(row.to, from, shard), row.value)
+        });
+        transactions.extend(planned);
+    }
+
+    fn transfer(&self, at: Duration, from: Name, to: Name, value: Wei) -> Option<Planned> {
+        Some(Planned {
             stage: Stage::Run,
-            phase: context.phase,
-            load: context.load,
-            at: *at,
-            sender,
-            to: Some(recipient.address),
-            value: row.value,
+            phase: self.context.phase,
+            load: self.context.load,
+            at,
+            sender: self.senders.get(from as usize).copied().flatten()?,
+            to: Some(self.names.get(to as usize)?.address),
+            value,
             gas: TRANSFER_GAS,
             input: Bytes::new(),
-        });
+        })
+    }
+}
+
+/// Who stands for whom on which shard, where everything is local.
+pub(super) struct StandIns {
+    /// Those that send.
+    senders: Counterparts,
+    all: Counterparts,
+}
+
+impl StandIns {
+    /// Of all names of all traces.
+    ///
+    /// # Errors
+    /// When a shard has no sender, or nobody beside it.
+    pub(super) fn new(names: &[TraceName], allocation: &Allocation) -> Result<Self, WorkloadError> {
+        let home = |name: &TraceName| Some(allocation.base_home(&name.address));
+        let shards = allocation.shards();
+        let sender = |name: &TraceName| if name.sends { home(name) } else { None };
+        let senders = Counterparts::new(names.iter().map(sender), shards);
+        let all = Counterparts::new(names.iter().map(home), shards);
+        let missing = |shard, problem| WorkloadError::AllLocal { shard, problem };
+        if let Some(shard) = senders.too_short(1) {
+            return Err(missing(shard, "no sender of a trace lives there"));
+        }
+        if let Some(shard) = all.too_short(2) {
+            return Err(missing(shard, "fewer than two addresses of traces live there"));
+        }
+        Ok(Self { senders, all })
     }
 }
 

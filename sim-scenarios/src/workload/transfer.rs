@@ -30,7 +30,7 @@ pub(super) fn plan(
     }
     let mut crossing = context.stream("crossing");
     let mut pairs = context.stream("pairs");
-    for at in due {
+    for (number, at) in (usize::from(context.load)..).zip(due) {
         let (sender, recipient) = match load.cross_shard {
             None => {
                 let sender = pool.draw(&mut pairs);
@@ -51,6 +51,7 @@ pub(super) fn plan(
                 }
             }
         };
+        let (sender, recipient) = pool.placed(number, sender, recipient);
         transactions.push(Planned {
             stage: Stage::Run,
             phase: context.phase,

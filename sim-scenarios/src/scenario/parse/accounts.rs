@@ -18,6 +18,7 @@ const ETHER: u64 = 1_000_000_000 * GWEI;
 pub(super) struct ReadAccounts {
     pub(super) count: Option<Field<u32>>,
     pub(super) balance: Option<Field<Wei>>,
+    pub(super) all_local: Option<Field<bool>>,
     pub(super) accounts: Option<Accounts>,
 }
 
@@ -37,16 +38,18 @@ pub(super) fn read_accounts(top: &Section<'_>) -> ReadAccounts {
     let default = Wei::from(ETHER) * Wei::from(1_000);
     let balance = section.with_default("balance", default, kind::amount(Wei::ZERO..=most));
     let popularity = section.with_default("popularity", Popularity::Uniform, popularity);
+    let all_local = section.with_default("all_local", false, kind::boolean);
     section.finish();
     let accounts = || {
         Some(Accounts {
             count: count.as_ref()?.value,
             balance: balance.as_ref()?.value,
             popularity: popularity?.value,
+            all_local: all_local.as_ref()?.value,
         })
     };
     let accounts = accounts();
-    ReadAccounts { count, balance, accounts }
+    ReadAccounts { count, balance, all_local, accounts }
 }
 
 pub(super) fn read_client(notes: &Notes, top: &Section<'_>, network: &ReadNetwork) -> ReadClient {

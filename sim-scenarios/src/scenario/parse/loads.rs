@@ -139,6 +139,15 @@ fn mainnet_blocks(
             "expected `chain_id = 1` in `[network]`",
         );
     }
+    if let Some(all_local) = &context.known.accounts.all_local
+        && all_local.value
+    {
+        context.notes.wrong(
+            &all_local.at,
+            format!("`{}` does not go with `mainnet-blocks`", all_local.path),
+            "real blocks are signed: their senders and recipients cannot be exchanged",
+        );
+    }
     Some(MainnetBlocksLoad { directory: directory?.value, blocks: blocks?.value })
 }
 
