@@ -3,7 +3,7 @@
 use std::fs;
 
 /// What the run was made on.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MachineFacts {
     /// Operating system and architecture.
     pub system: String,

@@ -1,7 +1,8 @@
 //! From text to a resolved scenario: TOML with places, then `--set`, then section by section.
 //!
 //! A section's own checks stand with its reading; a check over two sections stands with the one
-//! that is read later. The order is: top, network, accounts and client, phases, Byzantine nodes, thresholds.
+//! that is read later. The order is: top, network, accounts and client, phases, epochs, Byzantine
+//! nodes, thresholds.
 
 mod accounts;
 mod byzantine;
@@ -11,9 +12,12 @@ mod kind;
 mod loads;
 mod network;
 mod overrides;
+mod partitioning;
 mod phases;
 mod regions;
 mod section;
+mod sweep;
+mod sweep_values;
 mod thresholds;
 mod tree;
 
@@ -27,6 +31,7 @@ use super::types::Scenario;
 use section::{Notes, Section};
 
 pub use kind::is_identifier;
+pub use sweep::{is_sweep, load_sweep, parse_sweep};
 
 /// The longest scenario file: 1 MiB.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -76,12 +81,16 @@ pub fn parse(
     places: &Places,
 ) -> Result<Scenario, Rejected> {
     let notes = Notes::default();
-    parse_with(&notes, text, overrides, places).ok_or_else(|| {
-        let mut sources = vec![Source { name: name.to_owned(), text: text.to_owned() }];
-        let argument = |text: &String| Source { name: "--set".to_owned(), text: text.clone() };
-        sources.extend(overrides.iter().map(argument));
-        Rejected::new(sources, notes.into_problems())
-    })
+    parse_with(&notes, text, overrides, places)
+        .ok_or_else(|| rejected(name, text, overrides, notes))
+}
+
+/// What was noted, with the texts that it points at.
+fn rejected(name: &str, text: &str, overrides: &[String], notes: Notes) -> Rejected {
+    let mut sources = vec![Source { name: name.to_owned(), text: text.to_owned() }];
+    let argument = |text: &String| Source { name: "--set".to_owned(), text: text.clone() };
+    sources.extend(overrides.iter().map(argument));
+    Rejected::new(sources, notes.into_problems())
 }
 
 /// The scenario, if no problem was noted.
@@ -91,6 +100,14 @@ fn parse_with(
     overrides: &[String],
     places: &Places,
 ) -> Option<Scenario> {
+    let root = tree_of(notes, text, overrides)?;
+    let scenario = read(notes, &root, places);
+    if notes.is_empty() { scenario } else { None }
+}
+
+/// The file with its overrides; `None` if it is not TOML. Overrides that cannot be applied are
+/// noted.
+fn tree_of(notes: &Notes, text: &str, overrides: &[String]) -> Option<tree::Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut last_line = None;
     for error in errors {
@@ -111,8 +128,7 @@ fn parse_with(
             notes.add(problem);
         }
     }
-    let scenario = read(notes, &root, places);
-    if notes.is_empty() { scenario } else { None }
+    Some(root)
 }
 
 fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> {
@@ -124,8 +140,20 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
     let client = accounts::read_client(notes, &top, &network);
     let known = phases::Known { network: &network, accounts: &accounts, client: &client };
     let phases = phases::read(notes, &top, &known, places);
+    let partitioning =
+        partitioning::read(notes, &top, &network, phases.phases.as_deref(), places);
     let byzantine = byzantine::read(notes, &top, &network, phases.phases.as_deref());
     let thresholds = thresholds::read(notes, &top, &phases.names);
+    if let Some(at) = top.key_at("sweep") {
+        notes.add(Problem {
+            title: "this scenario is a sweep of many runs".to_owned(),
+            at: Some(at.clone()),
+            label: "only `shardlab sweep` reads this".to_owned(),
+            help: Some(
+                "`shardlab sweep` leaves the scenario of each run in its directory".to_owned(),
+            ),
+        });
+    }
     top.finish();
     Some(Scenario {
         name: name?.value,
@@ -134,6 +162,7 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
         accounts: accounts.accounts?,
         client: client.client?,
         phases: phases.phases?,
+        partitioning: partitioning?,
         byzantine: byzantine?,
         thresholds: thresholds?,
     })

@@ -10,9 +10,9 @@ const MAX_STEPS: usize = 32;
 
 /// One step of a path.
 #[derive(Clone, Debug)]
-struct Step {
-    name: String,
-    at: Place,
+pub(super) struct Step {
+    pub(super) name: String,
+    pub(super) at: Place,
 }
 
 /// Applies the argument `text`, which is the source numbered `source`.
@@ -26,9 +26,34 @@ pub(super) fn apply(root: &mut Table, source: usize, text: &str) -> Result<(), P
     set(root, &steps, value, "")
 }
 
+/// The steps of a path that stands at `at`.
+pub(super) fn steps(text: &str, at: &Place) -> Result<Vec<Step>, Problem> {
+    let read = path(0, &format!("{text}=")).and_then(|(steps, end)| match end == text.len() + 1 {
+        true => Ok(steps),
+        false => Err(problem(at, "expected a path, such as `network.shards`")),
+    });
+    let placed = |step: Step| Step { at: at.clone(), ..step };
+    read.map(|steps| steps.into_iter().map(placed).collect()).map_err(|problem| Problem {
+        title: format!("`{text}` is not the path of a field"),
+        at: Some(at.clone()),
+        ..problem
+    })
+}
+
+/// The names of the steps of an argument, if it can be read.
+pub(super) fn names(text: &str) -> Option<Vec<String>> {
+    let (steps, _) = path(0, text).ok()?;
+    Some(steps.into_iter().map(|step| step.name).collect())
+}
+
 /// Puts `value` where `steps` lead. Tables that are missing on the way are made; if a name on it
 /// is not known, reading the section says so.
-fn set(table: &mut Table, steps: &[Step], value: Node, walked: &str) -> Result<(), Problem> {
+pub(super) fn set(
+    table: &mut Table,
+    steps: &[Step],
+    value: Node,
+    walked: &str,
+) -> Result<(), Problem> {
     let Some((step, rest)) = steps.split_first() else { return Ok(()) };
     if rest.is_empty() {
         let entry = Entry { key_at: step.at.clone(), node: value };
