@@ -7,22 +7,26 @@ use std::sync::Arc;
 
 use alloy_primitives::{B256, Bytes};
 use consensus::{
-    Dropped, Evidence, Finalized, Keyring, Message as Agreement, Output, Record, Response, Simplex,
-    Tip, Verdict,
+    Dropped, Evidence, Finalized, Keyring, Message as Agreement, Output, Record, Response,
+    Signer as _, Simplex, Tip, Verdict,
 };
 use cross_shard_msg::codec::{self, CodecError};
 use cross_shard_msg::message::MAX_MESSAGE_ITEMS;
 use cross_shard_msg::{
     Audience, CheckpointNumber, DropReason, Effect, Effects, Event, FinalizedCheckpoint, Input,
-    Machine, Message, NodeId, Settings, ShardId, SignedHeader, Timestamp, ValidatorIndex, View,
-    Work, WriteId,
+    JobSize, Machine, Message, NodeId, Settings, ShardId, SignedHeader, Timestamp, ValidatorIndex,
+    View, Work, WriteId,
 };
+
+use partitioning::{PartitionError, Proposal};
 
 use crate::config::{ConfigError, CoordinatorConfig, agreement, pull_every};
 use crate::evidence::{Kept, left_out};
 use crate::finality::Finality;
 use crate::headers::HeaderPool;
 use crate::keys::CountingKeys;
+use crate::partition_job::PartitionJob;
+use crate::planner::Planner;
 use crate::proposal::{build, validate};
 use crate::pull::Puller;
 use crate::record::CoordinatorRecord;
@@ -47,6 +51,8 @@ pub struct Coordinator {
     /// The last violation of each shard that was observed: one that stays is told once.
     told: BTreeMap<ShardId, Violation>,
     evidence: Kept,
+    /// Only where it has a partitioner.
+    planner: Option<Planner>,
     work: Work,
 }
 
@@ -62,8 +68,8 @@ pub enum CoordinatorTimer {
 impl Machine for Coordinator {
     type Timer = CoordinatorTimer;
     type Record = CoordinatorRecord;
-    type Job = Infallible;
-    type JobResult = Infallible;
+    type Job = PartitionJob;
+    type JobResult = Result<Proposal, PartitionError>;
     type Admin = Infallible;
     /// Followers are handed each checkpoint when it is final and durable.
     type Executed = FinalizedCheckpoint;
@@ -88,7 +94,11 @@ impl Machine for Coordinator {
                 self.announce(write, effects);
                 self.agree(now, AgreementInput::Durable(write), effects);
             }
-            Input::Computed(_, result) => match result {},
+            Input::Computed(job, result) => {
+                if let Some(planner) = &mut self.planner {
+                    planner.answered(job, result, effects);
+                }
+            }
             Input::Admin(request) => match request {},
         }
         self.evidence.log(&self.pool, effects);
@@ -98,8 +108,12 @@ impl Machine for Coordinator {
         }
     }
 
-    fn compute(job: Infallible) -> Infallible {
-        job
+    fn compute(job: PartitionJob) -> Self::JobResult {
+        job.run()
+    }
+
+    fn job_size(job: &PartitionJob) -> JobSize {
+        job.size()
     }
 }
 
@@ -113,7 +127,8 @@ impl Coordinator {
     }
 
     /// Rebuilds a coordinator from the log of all its lives, oldest record first. Records are
-    /// trusted. Headers that were pending are pulled again.
+    /// trusted. Headers that were pending are pulled again. Homes, and which epoch had moves, follow
+    /// from the log; what shards reported of their traffic is lost.
     ///
     /// # Errors
     /// When the parts of the configuration do not fit together.
@@ -122,6 +137,7 @@ impl Coordinator {
         records: impl IntoIterator<Item = CoordinatorRecord>,
     ) -> Result<Self, ConfigError> {
         let keyring = config.keyring()?;
+        let partitioner = config.partitioner;
         let settings = Arc::new(config.settings);
         let mut finality = Finality::new(&settings);
         let genesis = finality.tip();
@@ -142,8 +158,13 @@ impl Coordinator {
         }
         let config = agreement(settings.checkpoint_every);
         let simplex = Simplex::recover(config, &keyring, genesis, agreed);
+        let epochs = settings.epochs;
+        let planner = partitioner
+            .zip(epochs)
+            .map(|(config, epochs)| Planner::new(config, epochs, &settings, finality.tip()));
         Ok(Self {
             puller: Puller::new(&settings),
+            planner,
             settings,
             keyring,
             simplex,
@@ -199,6 +220,14 @@ impl Coordinator {
         match (from, message) {
             (NodeId::Shard(shard), Message::Headers(headers)) => {
                 self.receive_headers(shard, &headers, effects);
+            }
+            (NodeId::Shard(shard), Message::Traffic(report)) if self.settings.epochs.is_some() => {
+                // Who has no partitioner has no use for it.
+                if let Some(planner) = &mut self.planner
+                    && let Err(reason) = planner.take(shard, report, &mut self.work)
+                {
+                    drop_input(reason, effects);
+                }
             }
             (NodeId::Coordinator(from), Message::Consensus(bytes)) => {
                 self.work.bytes += bytes.len() as u64;
@@ -306,6 +335,13 @@ impl Coordinator {
                 }
             }
         }
+        if let Some(planner) = &mut self.planner {
+            let view = self.simplex.view();
+            let leads = |view| self.simplex.leader(view) == self.keyring.validator();
+            if leads(view) || leads(view.next()) {
+                planner.ask(&self.settings, self.finality.tip(), &mut self.work, effects);
+            }
+        }
     }
 
     /// One input. What becomes final is taken in at once, whatever waits before it: the agreement
@@ -323,6 +359,9 @@ impl Coordinator {
         for output in &new {
             if let Output::Finalized(run) = output {
                 extend(&mut self.finality, &mut self.pool, run);
+                if let Some(planner) = &mut self.planner {
+                    run.values.iter().for_each(|value| planner.advance(value));
+                }
             }
         }
         outputs.extend(new);
@@ -340,7 +379,9 @@ impl Coordinator {
         effects: &mut Effects<Self>,
     ) -> Option<CheckpointValue> {
         let parent = self.state(parent)?;
-        let (value, violations) = build(&parent, &self.settings, &self.pool, timestamp).ok()?;
+        let moves = self.planner.as_ref().map_or(&[][..], |planner| planner.moves(&parent));
+        let built = build(&parent, &self.settings, &self.pool, timestamp, moves);
+        let (value, violations) = built.ok()?;
         for violation in violations {
             if let Some(shard) = violation.shard
                 && self.told.insert(shard, violation) != Some(violation)

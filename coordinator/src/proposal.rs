@@ -1,21 +1,24 @@
-//! Building a checkpoint as leader, and checking one as validator (rules R-CKPT-1 to R-CKPT-8).
+//! Building a checkpoint as leader, and checking one as validator (rules R-CKPT-1 to R-CKPT-8,
+//! R-EPOCH-4).
 //!
 //! Whether a proposal is valid follows from the proposal and its parent's state alone. What a
 //! validator knows besides only saves it work.
 
-use cross_shard_msg::{Checkpoint, Crosslink, Proposal, Settings, SignedHeader, Timestamp};
+use cross_shard_msg::{Checkpoint, Crosslink, Move, Proposal, Settings, SignedHeader, Timestamp};
 
 use crate::cut::{before, disagreement, largest};
 use crate::headers::HeaderPool;
+use crate::moves::{allowed, check_moves};
 use crate::rules::{
     Need, Rule, Violation, check_certificate, check_crosslinks, check_header, check_parent,
-    new_watermarks, watermark_need,
+    epoch_of, new_watermarks, watermark_need,
 };
 use crate::state::CheckpointState;
 use crate::value::CheckpointValue;
 
-/// Builds the child of `parent` that takes in as much of `pool` as possible. A checkpoint that
-/// takes in nothing is fine: time goes on. Also says why shards are left out.
+/// Builds the child of `parent` that takes in as much of `pool` as possible, and moves the accounts
+/// of `moves` that may move, as many as may. A checkpoint that takes in nothing is fine: time goes
+/// on. Also says why shards are left out.
 ///
 /// # Errors
 /// When the evidence does not fit its checkpoint, which no input causes.
@@ -24,6 +27,7 @@ pub fn build(
     settings: &Settings,
     pool: &HeaderPool,
     timestamp: Timestamp,
+    moves: &[Move],
 ) -> Result<(CheckpointValue, Vec<Violation>), crate::value::EvidenceMismatch> {
     let candidate = largest(parent, settings, pool);
     let crosslinks = candidate.chains.iter().filter_map(|chain| {
@@ -35,14 +39,16 @@ pub fn build(
             congestion: tip.congestion,
         })
     });
+    let placements = parent.placements(candidate.chains.iter().map(Vec::as_slice));
+    let number = parent.number().next();
     let checkpoint = Checkpoint {
-        number: parent.number().next(),
+        number,
         parent: parent.digest(),
         timestamp,
-        epoch: parent.epoch(),
+        epoch: epoch_of(settings, number),
         crosslinks: crosslinks.collect(),
-        placements: parent.placements(candidate.chains.iter().map(Vec::as_slice)),
-        moves: Vec::new(),
+        moves: allowed(parent, settings, &placements, moves),
+        placements,
     };
     let evidence = candidate.chains.into_iter().flatten().collect();
     let value = CheckpointValue::seal(Proposal { checkpoint, evidence })?;
@@ -76,6 +82,7 @@ pub fn validate(
     if checkpoint.placements != parent.placements(chains.iter().copied()) {
         return Err(Violation { rule: Rule::Placements, shard: None, height: None });
     }
+    check_moves(settings, parent, checkpoint)?;
     let state = parent.apply(value);
     state.check_conservation(settings)?;
     for signed in value.evidence() {

@@ -1,8 +1,9 @@
 //! The rules for headers and checkpoints, one small pure function each (rules R-HDR-1 to R-HDR-6,
-//! R-LED-1 to R-LED-4, R-CKPT-1, R-CKPT-2, R-CKPT-4).
+//! R-LED-1 to R-LED-4, R-CKPT-1, R-CKPT-2, R-CKPT-4, R-EPOCH-1).
 //!
 //! Leaders and validators call the same functions, so a leader never proposes what an honest
-//! validator refuses. R-CKPT-6 and R-CKPT-8 are about whole states and live in [`crate::state`].
+//! validator refuses. R-CKPT-6 and R-CKPT-8 are about whole states and live in [`crate::state`],
+//! R-EPOCH-4 is in [`crate::moves`].
 
 use std::fmt;
 
@@ -10,8 +11,8 @@ use alloy_eips::eip1559::{BaseFeeParams, calc_next_block_base_fee};
 use cross_shard_msg::checkpoint::MAX_CROSSLINK_HEADERS;
 use cross_shard_msg::settings::Minting;
 use cross_shard_msg::{
-    Checkpoint, CheckpointNumber, Header, Height, Sent, Sequence, Settings, ShardId, SignedHeader,
-    Watermark, Wei,
+    Checkpoint, CheckpointNumber, Epoch, Header, Height, Sent, Sequence, Settings, ShardId,
+    SignedHeader, Watermark, Wei,
 };
 
 use crate::state::{CheckpointState, Previous};
@@ -55,11 +56,13 @@ pub enum Rule {
     Placements,
     /// R-CKPT-8: conservation over all shards.
     Conservation,
+    /// R-EPOCH-4: accounts that move.
+    Moves,
 }
 
 impl Rule {
     /// All of them, by code.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Chain,
         Self::Certificate,
         Self::Progress,
@@ -76,6 +79,7 @@ impl Rule {
         Self::Closed,
         Self::Placements,
         Self::Conservation,
+        Self::Moves,
     ];
 
     /// Its number in observations.
@@ -110,6 +114,7 @@ impl Rule {
             Self::Closed => "R-CKPT-4",
             Self::Placements => "R-CKPT-6",
             Self::Conservation => "R-CKPT-8",
+            Self::Moves => "R-EPOCH-4",
         }
     }
 }
@@ -276,10 +281,17 @@ pub fn check_ledger(
     require(grows, Rule::Monotone, header)
 }
 
-/// R-CKPT-1.
+/// R-EPOCH-1: the epoch of a checkpoint. Without epochs all are of epoch 0.
+#[must_use]
+pub fn epoch_of(settings: &Settings, number: CheckpointNumber) -> Epoch {
+    settings.epochs.map_or(Epoch::ZERO, |epochs| epochs.of(number))
+}
+
+/// R-CKPT-1, with R-EPOCH-1.
 ///
 /// # Errors
-/// When the checkpoint does not continue its parent, or comes too early.
+/// When the checkpoint does not continue its parent, is not of the epoch that its number gives, or
+/// comes too early.
 pub fn check_parent(
     settings: &Settings,
     parent: &CheckpointState,
@@ -287,7 +299,7 @@ pub fn check_parent(
 ) -> Result<(), Violation> {
     let continues = checkpoint.number == parent.number().next()
         && checkpoint.parent == parent.digest()
-        && checkpoint.epoch == parent.epoch()
+        && checkpoint.epoch == epoch_of(settings, checkpoint.number)
         && checkpoint.timestamp >= parent.timestamp() + settings.checkpoint_every;
     let broken = Violation { rule: Rule::Parent, shard: None, height: None };
     if continues { Ok(()) } else { Err(broken) }

@@ -1,5 +1,5 @@
 //! What follows from the checkpoints so far: the base on which the next proposal is built and
-//! checked (rules R-CKPT-6 to R-CKPT-8).
+//! checked (rules R-CKPT-6 to R-CKPT-8, R-EPOCH-1, R-EPOCH-4).
 //!
 //! A state is a function of its checkpoint and of the checkpoints before. States of successive
 //! checkpoints share what is equal, so one per unfinished checkpoint is cheap.
@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use consensus::Value;
 use cross_shard_msg::checkpoint::genesis_digest;
 use cross_shard_msg::header::genesis_hash;
@@ -16,6 +16,7 @@ use cross_shard_msg::{
     SignedHeader, Timestamp, Wei,
 };
 
+use crate::homes::Homes;
 use crate::releases::{Release, Releases};
 use crate::rules::{Rule, Violation};
 use crate::value::CheckpointValue;
@@ -28,7 +29,9 @@ pub struct CheckpointState {
     timestamp: Timestamp,
     epoch: Epoch,
     shards: Vec<ShardState>,
-    placed: Placed,
+    homes: Homes,
+    /// The last epoch in which accounts were moved.
+    moved: Option<Epoch>,
 }
 
 /// How far one shard is crosslinked.
@@ -77,7 +80,8 @@ impl CheckpointState {
             timestamp: Timestamp::ZERO,
             epoch: Epoch::ZERO,
             shards: settings.shard_ids().map(shard).collect(),
-            placed: Placed::default(),
+            homes: Homes::new(settings),
+            moved: None,
         }
     }
 
@@ -99,10 +103,22 @@ impl CheckpointState {
         self.timestamp
     }
 
-    /// The committee's period.
+    /// The checkpoint's epoch (R-EPOCH-1).
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Where accounts live, for the next checkpoint.
+    #[must_use]
+    pub fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
+    /// The last epoch of which a checkpoint moved accounts.
+    #[must_use]
+    pub fn moved(&self) -> Option<Epoch> {
+        self.moved
     }
 
     /// Number of shards.
@@ -143,7 +159,7 @@ impl CheckpointState {
         let headers = chains.flatten();
         headers
             .flat_map(|header| header.placements.iter().map(|address| (*address, header.shard)))
-            .filter(|(address, _)| !self.placed.contains(address) && new.insert(*address))
+            .filter(|(address, _)| !self.homes.is_placed(address) && new.insert(*address))
             .map(|(address, shard)| Placement { address, shard })
             .collect()
     }
@@ -165,8 +181,9 @@ impl CheckpointState {
         for crosslink in &checkpoint.crosslinks {
             next.forget_taken(crosslink.shard);
         }
-        for placement in &checkpoint.placements {
-            next.placed.insert(placement.address);
+        next.homes.apply(&checkpoint.placements, &checkpoint.moves);
+        if !checkpoint.moves.is_empty() {
+            next.moved = Some(checkpoint.epoch);
         }
         next
     }
@@ -240,31 +257,6 @@ impl ShardState {
             self.height = header.height;
             self.hash = header.hash();
             self.tip = Some(header.header.clone());
-        }
-    }
-}
-
-/// Number of sets over which placed addresses are spread.
-const PLACED_SETS: usize = 256;
-
-/// All placed addresses, in shared sets by their last byte: a copy costs what changes.
-#[derive(Clone, Debug)]
-struct Placed(Vec<Arc<BTreeSet<Address>>>);
-
-impl Default for Placed {
-    fn default() -> Self {
-        Self(vec![Arc::default(); PLACED_SETS])
-    }
-}
-
-impl Placed {
-    fn contains(&self, address: &Address) -> bool {
-        self.0.get(usize::from(address.0[19])).is_some_and(|set| set.contains(address))
-    }
-
-    fn insert(&mut self, address: Address) {
-        if let Some(set) = self.0.get_mut(usize::from(address.0[19])) {
-            Arc::make_mut(set).insert(address);
         }
     }
 }

@@ -25,7 +25,7 @@ fn cut(shards: &Shards, parent: &CheckpointState) -> (Vec<usize>, Vec<(u32, Rule
     let told = candidate.violations.iter().map(|v| (v.shard.unwrap().0, v.rule)).collect();
     // Whatever is left out, the rest is a valid checkpoint.
     let timestamp = parent.timestamp() + INTERVAL;
-    let (value, _) = build(parent, &shards.settings, &shards.pool(parent), timestamp).unwrap();
+    let (value, _) = build(parent, &shards.settings, &shards.pool(parent), timestamp, &[]).unwrap();
     validate(parent, &shards.settings, &value, |_| false).unwrap();
     (candidate.chains.iter().map(Vec::len).collect(), told)
 }
@@ -100,7 +100,7 @@ fn a_header_that_names_a_newer_checkpoint_waits() {
     let genesis = CheckpointState::genesis(&shards.settings);
     assert_eq!(cut(&shards, &genesis), (vec![1, 1], vec![]));
     let pool = shards.pool(&genesis);
-    let (value, _) = build(&genesis, &shards.settings, &pool, Timestamp(INTERVAL.0)).unwrap();
+    let (value, _) = build(&genesis, &shards.settings, &pool, Timestamp(INTERVAL.0), &[]).unwrap();
     assert_eq!(cut(&shards, &genesis.apply(&value)), (vec![1, 0], vec![]));
 }
 
@@ -125,7 +125,7 @@ fn a_proposal_fits_into_a_message() {
     for number in 1..=4 {
         let pool = shards.pool(&state);
         let timestamp = Timestamp(number * INTERVAL.0);
-        let (value, _) = build(&state, &shards.settings, &pool, timestamp).unwrap();
+        let (value, _) = build(&state, &shards.settings, &pool, timestamp, &[]).unwrap();
         let bytes = codec::encode(&value).unwrap().len();
         const { assert!(MAX_PROPOSAL_BYTES < MAX_MESSAGE_BYTES) };
         assert!(bytes <= MAX_PROPOSAL_BYTES, "{bytes}");
@@ -239,7 +239,7 @@ fn an_equivocation_is_kept_and_ends_the_shard_until_it_is_decided() {
     assert_eq!(learns.equivocated(), 1, "a proposal may be what shows it");
     // Somebody else, who knows only the fork, proposes it.
     let (value, _) =
-        build(&genesis, &fork.settings, &fork.pool(&genesis), Timestamp(INTERVAL.0)).unwrap();
+        build(&genesis, &fork.settings, &fork.pool(&genesis), Timestamp(INTERVAL.0), &[]).unwrap();
     let state = validate(&genesis, &shards.settings, &value, |header| pool.knows(header)).unwrap();
     assert_eq!(state.digest(), value.digest());
     pool.advance(&state, value.evidence());

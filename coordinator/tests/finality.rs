@@ -67,7 +67,7 @@ fn run_of_two(network: &Settings) -> Finalized<CheckpointValue> {
     for number in 1..=2 {
         shards.round();
         let timestamp = Timestamp(number * INTERVAL.0);
-        let (value, _) = build(&state, network, &shards.pool(&state), timestamp).unwrap();
+        let (value, _) = build(&state, network, &shards.pool(&state), timestamp, &[]).unwrap();
         state = state.apply(&value);
         values.push(value);
     }

@@ -35,7 +35,7 @@ pub use certificate::{Certificate, ShardKeys};
 pub use checkpoint::{Checkpoint, Crosslink, FinalizedCheckpoint, Placement, Proposal};
 pub use header::{Congestion, Header, Ledger, SealedHeader, Sent, SignedHeader, Watermark};
 pub use ids::*;
-pub use machine::{Effect, Effects, Input, Machine, Work};
+pub use machine::{Effect, Effects, Input, JobSize, Machine, Work};
 pub use merkle::InclusionProof;
 pub use message::{Admission, Audience, BlockNotice, LegNotice, Message};
 pub use migration::{Access, Migration, Move, TrafficReport};

@@ -32,6 +32,21 @@ pub trait Machine {
 
     /// Runs a job: a pure function, called by the driver where it does not hold up the machine.
     fn compute(job: Self::Job) -> Self::JobResult;
+
+    /// How large a job is, for the simulation, which models its time from that. Machines without
+    /// long jobs need not say; what wraps a machine must.
+    fn job_size(_: &Self::Job) -> JobSize {
+        JobSize::default()
+    }
+}
+
+/// Size of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobSize {
+    /// Accounts that it decides on.
+    pub accounts: u64,
+    /// Accounts that all the traffic it looks at names, each time that it does.
+    pub touches: u64,
 }
 
 /// What a machine is told.

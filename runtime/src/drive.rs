@@ -2,7 +2,8 @@
 //!
 //! One plain thread owns the machine. It waits for messages, recovered transactions and timers,
 //! hands each to the machine, and carries out the effects in order. A record is written before
-//! the next effect is looked at, so `Durable` follows at once.
+//! the next effect is looked at, so `Durable` follows at once. Jobs run on a thread of their own; one
+//! that is not done when the machine is stopped is abandoned.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::clock::RunClock;
+use crate::jobs::Jobs;
 use crate::network::{Delivery, Inbound, Inbox, NetworkEvent, NetworkHandle, TrafficClass, Wakeup};
 use crate::node_metrics::NodeMetrics;
 use crate::observations::ObservationLog;
@@ -65,6 +67,9 @@ pub struct DriveReport {
 /// # Errors
 /// When a record cannot be written: the node must not go on, because what it says would not be
 /// durable.
+///
+/// # Panics
+/// When a job panicked: its machine waits for a result that never comes.
 pub fn drive<M>(
     machine: M,
     surroundings: Surroundings,
@@ -72,10 +77,13 @@ pub fn drive<M>(
     follow: impl FnMut(&Arc<M::Executed>),
 ) -> Result<DriveReport, RecordError>
 where
-    M: Machine,
+    M: Machine + 'static,
     M::Record: Serialize,
+    M::Job: Send,
+    M::JobResult: Send,
 {
     let mut driver = Driver {
+        jobs: Jobs::new(surroundings.inbox.waker()),
         machine,
         surroundings,
         follow,
@@ -98,6 +106,7 @@ struct Driver<M: Machine, F> {
     timers: Timers<M::Timer>,
     inputs: VecDeque<Input<M>>,
     effects: Effects<M>,
+    jobs: Jobs<M>,
     /// When observations must be written, if any wait.
     flush: Option<Timestamp>,
     report: DriveReport,
@@ -105,8 +114,10 @@ struct Driver<M: Machine, F> {
 
 impl<M, F> Driver<M, F>
 where
-    M: Machine,
+    M: Machine + 'static,
     M::Record: Serialize,
+    M::Job: Send,
+    M::JobResult: Send,
     F: FnMut(&Arc<M::Executed>),
 {
     fn run(&mut self, stop: &AtomicBool) -> Result<(), RecordError> {
@@ -136,6 +147,8 @@ where
                 }
             }
             self.take_recovered();
+            let done = std::iter::from_fn(|| self.jobs.take());
+            self.inputs.extend(done.map(|(id, result)| Input::Computed(id, result)));
         }
     }
 
@@ -214,9 +227,7 @@ where
                 self.surroundings.records.append(&record)?;
                 self.inputs.push_back(Input::Durable(id));
             }
-            Effect::Compute(id, job) => {
-                self.inputs.push_back(Input::Computed(id, M::compute(job)));
-            }
+            Effect::Compute(id, job) => self.jobs.start(id, job),
             // The time has already passed.
             Effect::Busy(_) => {}
             Effect::Executed(executed) => (self.follow)(&executed),

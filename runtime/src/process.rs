@@ -274,6 +274,7 @@ where
     M: Machine + Send + 'static,
     M::Record: Serialize,
     M::Timer: Send,
+    M::Job: Send,
     M::JobResult: Send,
     M::Admin: Send,
 {
@@ -321,6 +322,8 @@ fn run_machine<M>(
 where
     M: Machine + Send + 'static,
     M::Record: Serialize,
+    M::Job: Send,
+    M::JobResult: Send,
 {
     let observations = plan.open_observations()?;
     let waker = connected.inbox.waker();

@@ -3,8 +3,27 @@
 //! Machines say what they did ([`Work`]); the world adds what a machine does not see: messages that
 //! are sent and taken, the way through the network's threads, the time until a sleeping thread runs
 //! again, the write of a record. `shardlab calibrate` measures all of it.
+//!
+//! The time of jobs is modelled, not measured: it must not depend on the machine that simulates.
 
-use cross_shard_msg::{Duration, Work};
+use cross_shard_msg::{Duration, JobSize, Work};
+
+/// Time of a job of nothing: to hand it to another core and back.
+const JOB: Duration = Duration::from_millis(1);
+/// Time of a job per account that it decides on, in nanoseconds.
+const JOB_PER_ACCOUNT: u64 = 1_000;
+/// Time of a job per account that the traffic names, each time, in nanoseconds. With the former
+/// about what building an access graph and a few passes over it take (docs/performance.md),
+/// whatever the strategy.
+const JOB_PER_TOUCH: u64 = 600;
+
+/// Modelled time of a job; it runs on a core of its own.
+#[must_use]
+pub fn job_time(size: &JobSize) -> Duration {
+    let accounts = JOB_PER_ACCOUNT.saturating_mul(size.accounts);
+    let touches = JOB_PER_TOUCH.saturating_mul(size.touches);
+    Duration(JOB.0.saturating_add(accounts).saturating_add(touches))
+}
 
 /// Price of each kind of work, in nanoseconds of one core unless a field says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +127,15 @@ mod tests {
     use cross_shard_msg::Gas;
 
     use super::*;
+
+    #[test]
+    fn jobs_take_longer_with_their_size() {
+        assert_eq!(job_time(&JobSize::default()), JOB);
+        let size = JobSize { accounts: 1_000_000, touches: 10_000_000 };
+        assert_eq!(job_time(&size), Duration::from_millis(7_001));
+        let endless = JobSize { accounts: u64::MAX, touches: u64::MAX };
+        assert_eq!(job_time(&endless), Duration(u64::MAX));
+    }
 
     #[test]
     fn work_is_priced_by_kind() {

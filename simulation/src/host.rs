@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use cross_shard_msg::{
-    Audience, Effect, Effects, Event, Input, JobId, Machine, Message, NodeId, Recovered, Timestamp,
-    Work, WriteId,
+    Audience, Effect, Effects, Event, Input, JobId, JobSize, Machine, Message, NodeId, Recovered,
+    Timestamp, Work, WriteId,
 };
 
 /// What a world tells a host.
@@ -28,8 +28,8 @@ pub(crate) enum Outgoing {
     /// Deliver the timer with this token when the node's clock says so.
     SetTimer(u64, Timestamp),
     Persist(WriteId),
-    /// A computation began; deliver its result by this token.
-    Compute(u64),
+    /// A computation of this size began; deliver its result by this token.
+    Compute(u64, JobSize),
     Busy(Work),
     Observe(Event),
 }
@@ -169,8 +169,9 @@ impl<M: Machine, F: Follower<M>> Host for Hosted<M, F> {
                 }
                 Effect::Compute(id, job) => {
                     let token = self.token();
+                    let size = M::job_size(&job);
                     self.results.insert(token, (id, M::compute(job)));
-                    out.push(Outgoing::Compute(token));
+                    out.push(Outgoing::Compute(token, size));
                 }
                 Effect::Busy(work) => out.push(Outgoing::Busy(work)),
                 Effect::Executed(executed) => self.follower.executed(&executed),

@@ -18,7 +18,7 @@ use cross_shard_msg::{
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng as _;
 
-use crate::cost::CostProfile;
+use crate::cost::{CostProfile, job_time};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::host::{Delivery, Follower, Host, Hosted, Outgoing};
@@ -31,9 +31,6 @@ pub use node::Disk;
 
 use node::Node;
 use sending::Flight;
-
-/// Time of a computation that a machine gave away; its worker is another core.
-const COMPUTE_TIME: Duration = Duration::from_millis(1);
 
 /// A simulated network.
 pub struct World {
@@ -330,8 +327,8 @@ impl World {
                     let durable = self.nodes[place].write(at);
                     self.deliver_at(durable, place, Delivery::Durable(write));
                 }
-                Outgoing::Compute(token) => {
-                    self.deliver_at(at + COMPUTE_TIME, place, Delivery::Computed(token));
+                Outgoing::Compute(token, size) => {
+                    self.deliver_at(at + job_time(&size), place, Delivery::Computed(token));
                 }
                 Outgoing::Observe(event) => self.observe(place, at, event),
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use coordinator::{Coordinator, CoordinatorRecord};
-use cross_shard_msg::{Effect, Effects, Height, Input, Machine, Message, ShardId, Timestamp};
+use cross_shard_msg::{Effect, Effects, Height, Input, JobSize, Machine, Message, ShardId, Timestamp};
 use shard_node::{ShardNode, ShardRecord};
 use simulation::Follower;
 
@@ -39,6 +39,7 @@ impl Machine for Hasty {
             Input::Start => vec![Input::Start],
             Input::Message { from, message } => vec![Input::Message { from, message }],
             Input::Timer(timer) => vec![Input::Timer(timer)],
+            Input::Computed(job, result) => vec![Input::Computed(job, result)],
             // It was told.
             _ => Vec::new(),
         };
@@ -58,7 +59,11 @@ impl Machine for Hasty {
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
-        job
+        Coordinator::compute(job)
+    }
+
+    fn job_size(job: &Self::Job) -> JobSize {
+        Coordinator::job_size(job)
     }
 }
 

@@ -4,7 +4,8 @@
 use consensus::{Keyring, Kind, Message as Agreement, Proposal, Vote};
 use coordinator::{CheckpointValue, ConfigError, Coordinator, CoordinatorConfig};
 use cross_shard_msg::{
-    Audience, Effect, Effects, Input, Machine, Message, NodeId, Timestamp, ValidatorIndex, codec,
+    Audience, Effect, Effects, Input, JobSize, Machine, Message, NodeId, Timestamp, ValidatorIndex,
+    codec,
 };
 
 use super::ask;
@@ -98,6 +99,10 @@ impl Machine for EquivocatingLeader {
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
-        job
+        Coordinator::compute(job)
+    }
+
+    fn job_size(job: &Self::Job) -> JobSize {
+        Coordinator::job_size(job)
     }
 }

@@ -1,7 +1,7 @@
 //! A validator that listens and never says a word.
 
 use coordinator::Coordinator;
-use cross_shard_msg::{Effect, Effects, Input, Machine, Timestamp};
+use cross_shard_msg::{Effect, Effects, Input, JobSize, Machine, Timestamp};
 
 use super::ask;
 
@@ -29,7 +29,10 @@ impl Machine for Silent {
         for effect in ask(&mut self.0, now, input.for_machine()) {
             if matches!(
                 effect,
-                Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Persist { .. }
+                Effect::SetTimer { .. }
+                    | Effect::CancelTimer(_)
+                    | Effect::Persist { .. }
+                    | Effect::Compute(..)
             ) {
                 effects.push(effect.of_machine());
             }
@@ -37,6 +40,10 @@ impl Machine for Silent {
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
-        job
+        Coordinator::compute(job)
+    }
+
+    fn job_size(job: &Self::Job) -> JobSize {
+        Coordinator::job_size(job)
     }
 }

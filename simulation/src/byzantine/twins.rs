@@ -3,8 +3,8 @@
 
 use coordinator::{Coordinator, CoordinatorRecord, CoordinatorTimer};
 use cross_shard_msg::{
-    Audience, Effect, Effects, Input, Machine, Message, NodeId, ShardId, Timestamp, ValidatorIndex,
-    WriteId,
+    Audience, Effect, Effects, Input, JobId, JobSize, Machine, Message, NodeId, ShardId, Timestamp,
+    ValidatorIndex, WriteId,
 };
 
 use super::ask;
@@ -68,7 +68,10 @@ impl Twins {
                 Effect::Busy(work) => effects.busy(work),
                 Effect::Observe(event) => effects.observe(event),
                 Effect::Executed(_) => {}
-                Effect::Compute(_, job) => match job {},
+                Effect::Compute(id, job) => {
+                    let id = JobId(id.0 * 2 + twin as u64);
+                    effects.push(Effect::Compute(id, job));
+                }
             }
         }
     }
@@ -103,12 +106,19 @@ impl Machine for Twins {
                 self.tell(twin, now, Input::Durable(id), effects);
             }
             Input::Submit(_) => {}
-            Input::Computed(_, result) => match result {},
+            Input::Computed(JobId(id), result) => {
+                let (twin, id) = ((id % 2) as usize, JobId(id / 2));
+                self.tell(twin, now, Input::Computed(id, result), effects);
+            }
             Input::Admin(request) => match request {},
         }
     }
 
     fn compute(job: Self::Job) -> Self::JobResult {
-        job
+        Coordinator::compute(job)
+    }
+
+    fn job_size(job: &Self::Job) -> JobSize {
+        Coordinator::job_size(job)
     }
 }
