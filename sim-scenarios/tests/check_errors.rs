@@ -445,6 +445,73 @@ for = "1s"
 }
 
 #[test]
+fn partitioning() {
+    check(&[
+        Case {
+            name: "partitioning",
+            text: r#"name = "x"
+
+[partitioning]
+strategy = { name = "fennel", pases = 1 }
+epoch = 0
+max_moves = "many"
+max_accesses = 65_537
+window = 0
+eta = 0.5
+vertex = "lode"
+budget = 3
+
+[[phase]]
+name = "steady"
+for = "1s"
+"#,
+            set: &[],
+        },
+        Case {
+            name: "partitioning_without_strategy",
+            text: "name = \"x\"\n\n[partitioning]\nepoch = 3\n\n[[phase]]\nname = \"steady\"\nfor = \"1s\"\n",
+            set: &[],
+        },
+    ]);
+}
+
+#[test]
+fn strategies() {
+    for (strategy, expected) in [
+        ("3", "expected a name, { name ="),
+        ("\"clap\"", "did you mean \"clpa\"?"),
+        ("\"fennel:passes=1\"", "write { name = \"fennel\", passes = 1 } to change options"),
+        ("\"oracle\"", "`shardlab partition --trace FILE --strategy oracle`"),
+        ("\"region\"", "write `[network.regions]`"),
+        ("\"trace-file\"", "write { name = \"trace-file\", file = \"FILE\" }"),
+        ("{ name = \"trace-file\", file = \"homes.csv\" }", "looked for /nowhere/homes.csv"),
+        ("{ name = \"fennel\", passes = 0 }", "fennel.passes must be at least 1, not 0"),
+        ("{ name = \"fennel\", passes = \"x\" }", "fennel: invalid type"),
+        ("{ name = \"fennel\", passes = 2026-01-01 }", "for `partitioning.strategy.passes`"),
+        ("{ name = \"fennel\", command = [] }", "expected a name, { name ="),
+        ("{ passes = 1 }", "expected a name, { name ="),
+        ("{ name = 1 }", "expected the name of a strategy, found an integer"),
+        ("{ command = [] }", "expected a program and its arguments"),
+        ("{ command = \"python3\" }", "expected an array of strings"),
+        ("{ command = [\"./absent\"] }", "looked for /nowhere/absent"),
+        ("{ command = [\"true\"], timeout = \"2h\" }", "expected at most \"1h\""),
+        ("{ command = [\"true\"], after = 1 }", "a command has `command` and `timeout`"),
+    ] {
+        let case = format!("partitioning.strategy={strategy}");
+        let places = Places { base: PathBuf::from("/nowhere"), data: Some("/no-data".into()) };
+        let rejected = parse("wrong.toml", VALID, &[case], &places).expect_err(strategy);
+        let said = rejected.render(false);
+        assert!(said.contains(expected), "{strategy}: {said}");
+        assert_eq!(said.matches("error: ").count(), 1, "{strategy}: {said}");
+    }
+    let blocks = "name = \"x\"\n[network]\nchain_id = 1\n[[phase]]\nname = \"p\"\n[[phase.load]]\nkind = \"mainnet-blocks\"\ndirectory = \".\"\n";
+    let places = Places { base: std::env::temp_dir(), data: None };
+    let set = ["partitioning.strategy=hash".to_owned()];
+    let rejected = parse("wrong.toml", blocks, &set, &places).expect_err("blocks");
+    assert!(rejected.render(false).contains("`partitioning` does not go with `mainnet-blocks`"));
+}
+
+#[test]
 fn arguments() {
     check(&[
         Case {

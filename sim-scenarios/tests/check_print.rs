@@ -30,6 +30,29 @@ fn printed_scenarios_are_the_same() {
 }
 
 #[test]
+fn strategies_are_printed() {
+    let data = data::Data::new("strategies");
+    std::fs::write(data.places.base.join("homes.csv"), "").unwrap();
+    for strategy in [
+        "\"hash\"",
+        "\"clpa\"",
+        "{ name = \"forecast\", level = 1, then = \"metis\" }",
+        "{ name = \"trace-file\", file = \"homes.csv\" }",
+        "{ command = [\"python3\", \"homes.csv\", \"--now\"], timeout = \"1s\" }",
+    ] {
+        let text = format!(
+            "name = \"x\"\n[partitioning]\nstrategy = {strategy}\nepoch = 3\nmax_moves = 7\n\
+             max_accesses = 65_536\nwindow = 2\neta = 1.5\nvertex = \"unit\"\n\
+             [[phase]]\nname = \"p\"\nfor = \"1s\"\n"
+        );
+        let scenario = read(&text, &[], &data.places);
+        assert!(scenario.partitioning.is_some());
+        let printed = round_trip(&scenario, &data.places);
+        assert!(!printed.contains("strategy = \"clpa\""), "options are written out: {printed}");
+    }
+}
+
+#[test]
 fn everything_is_printed() {
     let data = data::Data::new("everything");
     let printed = read(EVERYTHING, &[], &data.places).to_string();

@@ -44,6 +44,9 @@ impl Scenario {
         for each in &self.phases {
             phase(&mut page, each);
         }
+        if let Some(partitioning) = &self.partitioning {
+            page.line(format_args!("\n{}", partitioning.printed()));
+        }
         for each in &self.byzantine {
             byzantine(&mut page, each);
         }

@@ -7,6 +7,7 @@ use super::byzantine::Byzantine;
 use super::fault::Fault;
 use super::load::Load;
 use super::network::Network;
+use super::partitioning::Partitioning;
 use super::threshold::Threshold;
 
 /// One experiment: a network, its accounts, what is sent to it, and what must come out.
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub client: ClientSettings,
     /// What is sent, one phase after the other. At least one, names unique.
     pub phases: Vec<Phase>,
+    /// Epochs at which accounts move; `None`: they stay where they are.
+    pub partitioning: Option<Partitioning>,
     /// Nodes that break the rules, each at most once, in the order of the file.
     pub byzantine: Vec<Byzantine>,
     /// What must hold of the results, in the order of the file.

@@ -57,6 +57,7 @@ fn every_key_is_described() {
     assert!(known.contains("phase.load.blocks"), "{known:?}");
     assert!(known.contains("phase.fault.within"), "{known:?}");
     assert!(known.contains("byzantine.behaviour"), "{known:?}");
+    assert!(known.contains("partitioning.max_accesses"), "{known:?}");
     let tables =
         ["network", "network.bounds", "network.links", "network.links.override", "accounts"];
     let tables = tables.into_iter().chain([
@@ -65,6 +66,7 @@ fn every_key_is_described() {
         "phase",
         "phase.load",
         "phase.fault",
+        "partitioning",
         "byzantine",
         "thresholds",
     ]);
