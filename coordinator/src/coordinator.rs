@@ -336,11 +336,9 @@ impl Coordinator {
             }
         }
         if let Some(planner) = &mut self.planner {
-            let view = self.simplex.view();
-            let leads = |view| self.simplex.leader(view) == self.keyring.validator();
-            if leads(view) || leads(view.next()) {
-                planner.ask(&self.settings, self.finality.tip(), &mut self.work, effects);
-            }
+            let (view, me) = (self.simplex.view(), self.keyring.validator());
+            let leads = [view, view.next()].iter().any(|view| self.simplex.leader(*view) == me);
+            planner.ask(&self.settings, self.finality.tip(), leads, &mut self.work, effects);
         }
     }
 

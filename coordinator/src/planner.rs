@@ -23,6 +23,9 @@ pub(crate) struct Planner {
     config: PartitionerConfig,
     epochs: Epochs,
     traffic: Traffic,
+    /// Whether something has become final since it last had the choice to ask. Between that and the
+    /// next time a leader may have proposed moves already.
+    due: bool,
     /// The last epoch about which it asked.
     asked: Option<Epoch>,
     /// Whether the answer is not here yet. There is one question at a time.
@@ -38,7 +41,7 @@ impl Planner {
         tip: &CheckpointState,
     ) -> Self {
         let traffic = Traffic::new(settings, &epochs, config.windows, tip);
-        Self { config, epochs, traffic, asked: None, running: false, answer: None }
+        Self { config, epochs, traffic, due: false, asked: None, running: false, answer: None }
     }
 
     /// Takes a report of a shard's traffic, or says why it is dropped.
@@ -55,20 +58,26 @@ impl Planner {
 
     /// Moves up to a final checkpoint.
     pub fn advance(&mut self, value: &CheckpointValue) {
+        self.due = true;
         self.traffic.advance(value.evidence());
         if self.epochs.is_last(value.checkpoint().number) {
             self.traffic.close();
         }
     }
 
-    /// Asks about the epochs that have ended, once, if the current one may still move accounts.
+    /// After something has become final: asks about the epochs that have ended, once, if the current
+    /// one may still move accounts and this coordinator leads one of the next views.
     pub fn ask(
         &mut self,
         settings: &Settings,
-        tip: &Arc<CheckpointState>,
+        tip: &CheckpointState,
+        leads: bool,
         work: &mut Work,
         effects: &mut Effects<Coordinator>,
     ) {
+        if !std::mem::take(&mut self.due) || !leads {
+            return;
+        }
         let Some(ended) = self.epochs.of(tip.number().next()).previous() else { return };
         let budget = most_moves(settings, tip);
         if self.running || self.asked >= Some(ended) || budget == 0 {

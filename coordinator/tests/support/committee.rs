@@ -7,11 +7,12 @@ use consensus::checkpoint::{committee, verify_finalized};
 use consensus::{Keyring, Kind, Message as Agreement, Value as _, Vote};
 use coordinator::{
     CheckpointValue, Coordinator, CoordinatorConfig, CoordinatorRecord, CoordinatorTimer,
+    PartitionerConfig,
 };
 use cross_shard_msg::{
     Audience, Checkpoint, CheckpointNumber, DropReason, Duration, Effect, Effects, Event,
-    FinalizedCheckpoint, Height, Input, Machine as _, Message, NodeId, Proposal, Settings, ShardId,
-    SignedHeader, Timestamp, ValidatorIndex, Work, WriteId, codec,
+    FinalizedCheckpoint, Height, Input, JobId, Machine, Message, NodeId, Proposal, Settings,
+    ShardId, SignedHeader, Timestamp, ValidatorIndex, Work, WriteId, codec,
 };
 
 use super::shards::{INTERVAL, Shards, validator_key};
@@ -25,6 +26,7 @@ enum Happens {
     Message { from: NodeId, to: usize, message: Message },
     Timer(usize, CoordinatorTimer),
     Durable(usize, WriteId),
+    Computed(usize, JobId, <Coordinator as Machine>::JobResult),
 }
 
 type Forge = Box<dyn FnMut(&mut Proposal)>;
@@ -45,6 +47,9 @@ pub struct Committee {
     pub answers: Vec<(NodeId, Message)>,
     pub events: Vec<Vec<Event>>,
     pub work: Vec<Work>,
+    /// How long a member's partitioner takes.
+    pub job_time: Duration,
+    partitioner: Option<PartitionerConfig>,
     /// A leader that lies to everybody.
     liar: Option<(usize, Forge)>,
     now: Timestamp,
@@ -55,12 +60,19 @@ pub struct Committee {
 
 impl Committee {
     pub fn new(settings: &Settings) -> Self {
+        Self::asking(settings, None)
+    }
+
+    /// A committee whose members have a partitioner.
+    pub fn asking(settings: &Settings, partitioner: Option<PartitionerConfig>) -> Self {
+        let config = |index| CoordinatorConfig {
+            partitioner: partitioner.clone(),
+            ..config(settings, index)
+        };
         let count = settings.validators.len();
         let mut committee = Self {
             settings: settings.clone(),
-            nodes: (0..count)
-                .map(|index| Coordinator::new(config(settings, index)).unwrap())
-                .collect(),
+            nodes: (0..count).map(|index| Coordinator::new(config(index)).unwrap()).collect(),
             crashed: BTreeSet::new(),
             served: BTreeMap::new(),
             silent: BTreeSet::new(),
@@ -70,6 +82,8 @@ impl Committee {
             answers: Vec::new(),
             events: vec![Vec::new(); count],
             work: vec![Work::default(); count],
+            job_time: Duration::from_millis(100),
+            partitioner,
             liar: None,
             now: Timestamp::ZERO,
             sequence: 0,
@@ -91,12 +105,16 @@ impl Committee {
     pub fn restart(&mut self, index: usize) {
         self.queue.retain(|_, happens| match happens {
             Happens::Message { to, .. } => *to != index,
-            Happens::Timer(of, _) | Happens::Durable(of, _) => *of != index,
+            Happens::Timer(of, _) | Happens::Durable(of, _) | Happens::Computed(of, ..) => {
+                *of != index
+            }
         });
         self.timers[index].clear();
         self.crashed.remove(&index);
         let log = self.logs[index].clone();
-        self.nodes[index] = Coordinator::recover(config(&self.settings, index), log).unwrap();
+        let partitioner = self.partitioner.clone();
+        let config = CoordinatorConfig { partitioner, ..config(&self.settings, index) };
+        self.nodes[index] = Coordinator::recover(config, log).unwrap();
         self.give(index, Input::Start);
     }
 
@@ -151,6 +169,9 @@ impl Committee {
                     }
                 }
                 Happens::Durable(index, write) => self.give(index, Input::Durable(write)),
+                Happens::Computed(index, job, answer) => {
+                    self.give(index, Input::Computed(job, answer));
+                }
             }
         }
         self.now = until;
@@ -223,7 +244,11 @@ impl Committee {
             }
             Effect::Executed(_) => {}
             Effect::Observe(event) => self.events[index].push(event),
-            Effect::Compute(..) => panic!("coordinators compute nothing elsewhere"),
+            Effect::Compute(job, question) => {
+                let at = self.now + self.job_time;
+                let answer = Coordinator::compute(question);
+                self.push(at, Happens::Computed(index, job, answer));
+            }
         }
     }
 

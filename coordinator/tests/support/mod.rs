@@ -5,3 +5,4 @@
 
 pub mod committee;
 pub mod shards;
+pub mod strategies;
