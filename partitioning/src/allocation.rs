@@ -87,6 +87,14 @@ impl Allocation {
         self.base.home(address, self.shards)
     }
 
+    /// Whether `address` lives on `shard` or has lived there, at any checkpoint that was applied, or
+    /// would have without overrides.
+    #[must_use]
+    pub fn was_home(&self, address: &Address, shard: ShardId) -> bool {
+        let homes = self.overrides.get(address).into_iter().flatten();
+        self.base_home(address) == shard || homes.into_iter().any(|(_, home)| *home == shard)
+    }
+
     /// Where an override puts `address` at the newest checkpoint, if there is one.
     #[must_use]
     pub fn override_of(&self, address: &Address) -> Option<ShardId> {

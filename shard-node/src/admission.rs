@@ -87,7 +87,14 @@ impl Admission<'_> {
             None if !self.rules.prescribed => return Err(Refusal::UnsupportedType),
             _ => {}
         }
-        if self.locale.is_local(&transaction.sender()) { Ok(()) } else { Err(Refusal::Moved) }
+        let sender = transaction.sender();
+        if self.locale.is_local(&sender) {
+            Ok(())
+        } else if self.locale.is_in_flight(&sender) {
+            Err(Refusal::InFlight)
+        } else {
+            Err(Refusal::Moved)
+        }
     }
 
     fn destination(&self, envelope: &TxEnvelope) -> Option<ShardId> {

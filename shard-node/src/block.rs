@@ -1,5 +1,4 @@
-//! Makes a block (rules R-BLK-2 to R-BLK-6, R-HOME-6, R-LED-1, R-HDR-1 to R-HDR-6), in the order of
-//! R-BLK-2.
+//! Makes a block (rules R-BLK-2 to R-BLK-6, R-LED-1, R-HDR-1 to R-HDR-6), in the order of R-BLK-2.
 
 use std::sync::Arc;
 
@@ -7,9 +6,9 @@ use alloy_primitives::{B256, Bytes};
 use cross_shard_msg::header::signing_digest;
 use cross_shard_msg::receipt::prove_outgoing;
 use cross_shard_msg::{
-    Action, Block, Body, Certificate, Congestion, Event, FinalizedCheckpoint, Gas, Header, Height,
-    InclusionProof, Incoming, Outgoing, Receipt, ReceiptKind, Refusal, SealedHeader, Sequence,
-    ShardId, SignedHeader, Timestamp, TransactionKey, Work,
+    Block, Body, Certificate, Congestion, Event, FinalizedCheckpoint, Gas, Header, Height,
+    InclusionProof, Incoming, Outgoing, ReceiptKind, Refusal, SealedHeader, Sequence, ShardId,
+    SignedHeader, Timestamp, TrafficReport, TransactionKey, Work,
 };
 use state::{StateDiff, ordered_root};
 
@@ -19,9 +18,11 @@ use crate::delayed::Entered;
 use crate::evm::{BlockEnvironment, Locality as _, NotExecuted, next_base_fee};
 use crate::execute::{Done, Legs};
 use crate::mempool::Mempool;
+use crate::moves::Applied;
 use crate::node::{Pool, ShardNode};
 use crate::outgoing::encoded_bytes;
 use crate::record::{Admin, BlockExecution, ShardRecord};
+use crate::traffic::Traffic;
 use cross_shard_msg::Settings;
 
 /// Transactions that a block passes over because their gas does not fit, before it ends.
@@ -30,8 +31,9 @@ const MAX_PASSED_OVER: u32 = 64;
 const LEAST_GAS: Gas = Gas(21_000);
 /// How many past blocks BLOCKHASH answers for.
 const BLOCK_HASHES: usize = 256;
-/// What a receipt names as its origin when no user's transaction caused it (`Handover`, `Migrate`).
-const NO_ORIGIN: B256 = B256::ZERO;
+/// Executions that may turn out to wait for an account in flight, before a block ends: each costs as
+/// much as one that does not.
+const MAX_WAITING: u32 = 1_024;
 /// Seconds between two blocks of a prescribed environment: Ethereum's slot.
 const SLOT_SECONDS: u64 = 12;
 
@@ -55,6 +57,8 @@ pub(crate) struct Opening {
     pub received: Vec<(ShardId, Sequence)>,
     pub connected: Vec<SignedHeader>,
     pub incoming: Vec<Incoming>,
+    /// Transactions whose sender has left.
+    pub dropped: Vec<(TransactionKey, Refusal)>,
     pub events: Vec<Event>,
 }
 
@@ -64,8 +68,10 @@ impl ShardNode {
         let before = self.due_snapshot();
         let height = self.headers.height().next();
         let timestamp = self.headers.timestamp(now);
-        let opening = self.open(height);
-        let (done, dropped) = self.execute(now, height, timestamp, &opening.incoming);
+        let mut opening = self.open(height);
+        let mut dropped = std::mem::take(&mut opening.dropped);
+        let (done, refused) = self.execute(now, height, timestamp, &opening.incoming);
+        dropped.extend(refused);
         let (shard, levels) = (self.config.shard, &self.levels);
         let outgoing = self.outgoing.release(|to| levels.allowance(shard, to));
         let mut made = self.close(height, timestamp, opening, done, dropped, outgoing);
@@ -76,42 +82,27 @@ impl ShardNode {
     /// Applies checkpoints and an administrator's requests, and takes accepted batches into state.
     fn open(&mut self, height: Height) -> Opening {
         let mut checkpoints = Vec::new();
+        let mut applied = Applied::default();
         while let Some(finalized) = self.checkpoints.next_unapplied() {
-            self.apply(height, &finalized);
+            self.apply(height, &finalized, &mut applied);
             checkpoints.push(finalized);
         }
         let admin = std::mem::take(&mut self.admin);
         for request in &admin {
             self.carry_out(request);
         }
-        let applied = self.locale.allocation().newest();
-        let (ready, dropped) = self.incoming.take_ready(applied);
+        let newest = self.locale.allocation().newest();
+        let (ready, dropped) = self.incoming.take_ready(newest);
         let mut incoming = Vec::with_capacity(ready.len());
         for batch in ready {
             self.books.received(batch.value);
             incoming.push(batch.incoming);
         }
-        let events = dropped.into_iter().map(|reason| Event::Dropped { reason }).collect();
+        let Applied { dropped: moved, mut events } = applied;
+        events.extend(dropped.into_iter().map(|reason| Event::Dropped { reason }));
         let received = std::mem::take(&mut self.received);
         let connected = self.incoming.newly_connected();
-        Opening { checkpoints, admin, received, connected, incoming, events }
-    }
-
-    pub(crate) fn apply(&mut self, height: Height, finalized: &FinalizedCheckpoint) {
-        self.levels.apply(&finalized.checkpoint);
-        for leaving in self.locale.apply(&finalized.checkpoint) {
-            let Some(account) = self.state.account(&leaving.address).copied() else { continue };
-            let balance = account.balance;
-            if balance.is_zero() {
-                continue;
-            }
-            let left = state::Account { balance: Default::default(), ..account };
-            self.state.set_account(leaving.address, Some(left));
-            let action = Action::Handover { address: leaving.address, balance };
-            self.books.queued(balance);
-            self.outgoing
-                .push(leaving.shard, Receipt { origin: NO_ORIGIN, caused: height, action });
-        }
+        Opening { checkpoints, admin, received, connected, incoming, dropped: moved, events }
     }
 
     pub(crate) fn carry_out(&mut self, request: &Admin) {
@@ -152,18 +143,27 @@ impl ShardNode {
         transactions: impl FnOnce(&mut Legs<'_>, &mut Pool) -> T,
     ) -> (Done, T) {
         let environment = self.environment(height, timestamp);
+        let mut evm = self.executor.block(&mut self.state, &self.locale, &environment);
+        let traffic = self.config.settings.epochs.as_ref().map(Traffic::new);
+        if traffic.is_some() {
+            evm.report_accesses();
+        }
         let mut legs = Legs {
-            evm: self.executor.block(&mut self.state, &self.locale, &environment),
+            evm,
             locale: &self.locale,
             height,
             books: &mut self.books,
             outgoing: &mut self.outgoing,
             delayed: &mut self.delayed,
-            done: Done::default(),
+            parked: &mut self.parked,
+            full: false,
+            done: Done { traffic, ..Done::default() },
         };
         receipts(&mut legs, incoming);
         let outcome = transactions(&mut legs, &mut self.pool);
-        (legs.done, outcome)
+        let done = legs.done;
+        self.locale.arrived(&done.arrived);
+        (done, outcome)
     }
 
     fn environment(&self, height: Height, timestamp: Timestamp) -> BlockEnvironment {
@@ -195,7 +195,7 @@ impl ShardNode {
         height: Height,
         timestamp: Timestamp,
         opening: Opening,
-        done: Done,
+        mut done: Done,
         dropped: Vec<(TransactionKey, Refusal)>,
         outgoing: Vec<Outgoing>,
     ) -> Made {
@@ -209,7 +209,9 @@ impl ShardNode {
         let diff = self.state.take_block_diff();
         let ledger = self.books.close(&diff);
         let gas_used = done.results.gas_used();
+        let traffic = done.traffic.take().and_then(|traffic| traffic.report(shard, height));
         let bounds = &settings.bounds;
+        let waiting_gas = self.delayed.gas().plus(self.parked.gas());
         let header = Header {
             shard,
             height,
@@ -227,15 +229,23 @@ impl ShardNode {
             gas_limit: settings.gas_limit,
             base_fee: self.base_fee,
             congestion: Congestion {
-                delayed_gas: self.delayed.gas(),
-                delayed: self.delayed.len() as u64,
+                delayed_gas: waiting_gas,
+                delayed: self.delayed.len() as u64 + self.parked.len(),
                 buffered: self.outgoing.buffered(),
-                level: congestion::level(self.delayed.gas(), self.outgoing.fullest(), bounds),
+                level: congestion::level(
+                    waiting_gas,
+                    self.parked.len(),
+                    self.outgoing.fullest(),
+                    bounds,
+                ),
                 allowed: congestion::allowed(shard, height, settings.shard_count()),
             },
             ledger,
-            traffic: B256::ZERO,
+            traffic: traffic.as_ref().map_or(B256::ZERO, TrafficReport::digest),
         };
+        if let Some(traffic) = traffic {
+            self.reports.keep(traffic);
+        }
         self.locale.created(&header.placements);
         if settings.base_fee_moves {
             self.base_fee = next_base_fee(gas_used, settings.gas_limit, self.base_fee);
@@ -246,6 +256,8 @@ impl ShardNode {
         self.headers.advance(header.clone());
         self.remember_hash(height, header.hash());
         let work = work_of(&done.work, done.legs.len(), &diff, &outgoing);
+        let mut events = opening.events;
+        events.extend(done.events);
         let results = done.results.encoded().iter().cloned().map(Bytes::from).collect();
         let block = Arc::new(Block {
             header: SignedHeader { header, certificate },
@@ -267,7 +279,7 @@ impl ShardNode {
             proofs,
             dropped,
             work,
-            events: opening.events,
+            events,
         }
     }
 
@@ -283,26 +295,27 @@ impl ShardNode {
 /// Delayed receipts first, then those that entered in this block; a `Call` waits behind the first
 /// one that does not fit (R-BLK-3).
 fn receipts(legs: &mut Legs<'_>, incoming: &[Incoming]) {
-    let mut full = false;
     // What these send to their own shard comes behind them, and waits for the next block.
     for _ in 0..legs.delayed.len() {
         if legs.delayed.first().is_some_and(|first| first.receipt.gas() > legs.evm.gas_left()) {
-            full = true;
+            legs.full = true;
             break;
         }
         let Some(entered) = legs.delayed.pop() else { break };
         if let Err(entered) = legs.receipt(entered) {
-            legs.delayed.push(entered);
+            legs.full = true;
+            legs.delayed.push_front(std::iter::once(entered));
+            break;
         }
     }
     for batch in incoming {
         for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
             let sequence = Sequence(sequence);
             let entered = Entered { source: batch.source, sequence, receipt: receipt.clone() };
-            if full && receipt.kind() == ReceiptKind::Call {
+            if legs.full && receipt.kind() == ReceiptKind::Call {
                 legs.delayed.push(entered);
             } else if let Err(entered) = legs.receipt(entered) {
-                full = true;
+                legs.full = true;
                 legs.delayed.push(entered);
             }
         }
@@ -319,9 +332,10 @@ fn transactions(
     let expired = mempool.expire(now);
     let mut refused: Vec<_> = expired.into_iter().map(|key| (key, Refusal::Expired)).collect();
     mempool.reprice(base_fee);
-    let mut passed_over = 0;
+    let (mut passed_over, mut waiting) = (0, 0);
     while legs.evm.gas_left() >= LEAST_GAS
         && passed_over < MAX_PASSED_OVER
+        && waiting < MAX_WAITING
         && let Some(turn) = mempool.next_turn()
     {
         if legs.is_held_back(&turn.transaction) {
@@ -332,6 +346,10 @@ fn transactions(
             Ok(()) => mempool.executed(&turn),
             Err(NotExecuted::BlockFull(_)) => {
                 passed_over += 1;
+                mempool.hold(&turn);
+            }
+            Err(NotExecuted::InFlight(_)) => {
+                waiting += 1;
                 mempool.hold(&turn);
             }
             Err(NotExecuted::Refused(Refusal::FeeTooLow)) => mempool.price_out(&turn),

@@ -17,11 +17,12 @@ const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `Call`s that the allowed source may release for a shard in one block, however full it is.
 pub(crate) const ALLOWED_RELEASE: usize = 256;
 
-/// How full the queues are: delayed receipts by gas, and the fullest buffer of outgoing receipts.
-pub(crate) fn level(delayed_gas: Gas, fullest_buffer: usize, bounds: &Bounds) -> u16 {
-    let delayed = thousandths(delayed_gas.0, bounds.delayed_gas.0);
-    let buffered = thousandths(fullest_buffer as u64, u64::from(bounds.buffered));
-    delayed.max(buffered)
+/// How full the queues are: delayed and parked receipts by gas, parked ones also by number because
+/// transfers have none, and the fullest buffer of outgoing receipts.
+pub(crate) fn level(waiting_gas: Gas, parked: u64, fullest_buffer: usize, bounds: &Bounds) -> u16 {
+    let waiting = thousandths(waiting_gas.0, bounds.delayed_gas.0);
+    let longest = parked.max(fullest_buffer as u64);
+    waiting.max(thousandths(longest, u64::from(bounds.buffered)))
 }
 
 /// The source that may always send to `shard` after its block at `height`: all others get turns.
@@ -98,15 +99,18 @@ mod tests {
     #[test]
     fn the_level_is_that_of_the_fullest_queue() {
         let table = [
-            (0, 0, 0),
-            (250_000, 0, 250),
-            (250_000, 100, 500),
-            (999_999, 0, 999),
-            (5_000_000, 0, 1_000),
-            (0, 500, 1_000),
+            (0, 0, 0, 0),
+            (250_000, 0, 0, 250),
+            (250_000, 0, 100, 500),
+            (250_000, 100, 0, 500),
+            (999_999, 0, 0, 999),
+            (5_000_000, 0, 0, 1_000),
+            (0, 0, 500, 1_000),
+            (0, 500, 0, 1_000),
         ];
-        for (gas, buffered, expected) in table {
-            assert_eq!(level(Gas(gas), buffered, &bounds()), expected, "{gas} {buffered}");
+        for (gas, parked, buffered, expected) in table {
+            let level = level(Gas(gas), parked, buffered, &bounds());
+            assert_eq!(level, expected, "{gas} {parked} {buffered}");
         }
     }
 

@@ -31,6 +31,14 @@ impl Delayed {
         self.queue.push_back(entered);
     }
 
+    /// Queues receipts in front of all others, in their order.
+    pub(crate) fn push_front(&mut self, receipts: impl DoubleEndedIterator<Item = Entered>) {
+        for entered in receipts.rev() {
+            self.gas = self.gas.plus(entered.receipt.gas());
+            self.queue.push_front(entered);
+        }
+    }
+
     /// Queues what this shard sends to itself.
     pub(crate) fn push_local(&mut self, shard: ShardId, receipt: Receipt) {
         self.local = self.local.next();

@@ -1,9 +1,10 @@
-//! Executes a block's legs and books what they cause (rules R-EXE-1 to R-EXE-9, R-BLK-3).
+//! Executes a block's legs and books what they cause (rules R-EXE-1 to R-EXE-9, R-BLK-3, R-RCPT-8,
+//! R-EPOCH-2, R-EPOCH-6, R-EPOCH-7).
 
 use alloy_primitives::{Address, B256};
 use cross_shard_msg::{
-    Action, Call, Cause, Failure, Gas, Height, Leg, LegStatus, Receipt, Recovered, ShardId,
-    Transaction, Wei, Work,
+    AccountKey, Action, Call, Cause, Event, Failure, Gas, Height, Leg, LegStatus, Migration,
+    Receipt, Recovered, ShardId, Transaction, Wei, Work,
 };
 use partitioning::Home;
 
@@ -12,6 +13,8 @@ use crate::evm::{BlockExecutor, BlockResults, CallOutcome, ExecutionResult, NotE
 use crate::ledger::Books;
 use crate::locale::Locale;
 use crate::outgoing::OutgoingQueues;
+use crate::parked::{Arrival, Parked, Part};
+use crate::traffic::Traffic;
 
 /// Gas of a leg that is charged as a plain transfer.
 const TRANSFER_GAS: Gas = Gas(21_000);
@@ -24,6 +27,9 @@ pub(crate) struct Legs<'a> {
     pub books: &'a mut Books,
     pub outgoing: &'a mut OutgoingQueues,
     pub delayed: &'a mut Delayed,
+    pub parked: &'a mut Parked,
+    /// A `Call` did not fit: those that enter later are delayed behind it (R-BLK-3).
+    pub full: bool,
     pub done: Done,
 }
 
@@ -35,12 +41,21 @@ pub(crate) struct Done {
     pub placements: Vec<Address>,
     pub transactions: Vec<(Transaction, Address)>,
     pub work: Work,
+    /// Accounts that became live here.
+    pub arrived: Vec<Address>,
+    /// What the block reports to the partitioner; `None` where accounts never move.
+    pub traffic: Option<Traffic>,
+    pub events: Vec<Event>,
 }
 
 impl Legs<'_> {
-    /// Whether a transaction must wait because the buffer for its recipient's shard is full.
+    /// Whether a transaction must wait because its recipient is in flight (R-EPOCH-6), or because the
+    /// buffer for its recipient's shard is full.
     pub(crate) fn is_held_back(&self, transaction: &Recovered) -> bool {
         let Some(to) = transaction.transaction().recipient() else { return false };
+        if self.parked.contains(&to) {
+            return true;
+        }
         self.elsewhere(&to).is_some_and(|home| self.outgoing.is_full(home))
     }
 
@@ -61,6 +76,10 @@ impl Legs<'_> {
         self.done.results.push_transaction(kind, &result);
         self.charge(&result, remote);
         let origin = transaction.hash();
+        if self.done.traffic.is_some() {
+            let callee = transaction.recipient();
+            self.report([recovered.sender()].into_iter().chain(callee), None, &result);
+        }
         let mut caused = self.effects(origin, &result);
         if let Some(call) = call {
             self.cause(origin, Action::Call(call));
@@ -79,7 +98,8 @@ impl Legs<'_> {
         Ok(())
     }
 
-    /// Executes a receipt that entered state, or forwards it if its account lives elsewhere.
+    /// Executes a receipt that entered state, forwards it if its account lives elsewhere, or parks it if
+    /// the account is in flight (R-EXE-9, R-RCPT-8).
     ///
     /// # Errors
     /// The receipt itself, when its gas does not fit into what is left of the block.
@@ -89,36 +109,104 @@ impl Legs<'_> {
             self.forward(home, entered);
             return Ok(());
         }
+        if !self.parked.is_empty() {
+            let account = entered.receipt.account();
+            match &entered.receipt.action {
+                Action::Call(_) if self.parked.contains(&account) => {
+                    self.parked.park(account, entered);
+                    return Ok(());
+                }
+                Action::Migrate(part) if self.is_awaited(part, entered.source) => {
+                    self.part(entered);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
         if entered.receipt.gas() > self.evm.gas_left() {
             return Err(entered);
         }
         let receipt = &entered.receipt;
-        self.books.taken(receipt.value());
         match &receipt.action {
-            Action::Call(call) => self.call(&entered, call),
+            Action::Call(call) => match self.evm.execute_call(call) {
+                // It has had no effect, and waits as a whole.
+                Err(NotExecuted::InFlight(account)) => self.parked.park(account, entered),
+                outcome => self.call(&entered, call, outcome),
+            },
             Action::Refund { to: account, value }
             | Action::Handover { address: account, balance: value } => {
                 self.evm.credit(*account, *value);
-                self.done.results.push_without_execution();
-                self.push_leg(&entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
+                self.arrived(&entered);
             }
             Action::Migrate(part) => {
                 self.evm.credit(part.account, part.balance);
-                self.done.results.push_without_execution();
-                self.push_leg(&entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
+                self.arrived(&entered);
             }
         }
         Ok(())
     }
 
-    fn call(&mut self, entered: &Entered, call: &Call) {
+    /// Whether this is a part of an account that is in flight here: of the account as it was when a
+    /// home of it sent it off, not of value that its address had before it was placed (R-EPOCH-9).
+    fn is_awaited(&self, part: &Migration, source: ShardId) -> bool {
+        self.parked.contains(&part.account)
+            && self.locale.allocation().was_home(&part.account, source)
+            && !self.locale.was_placed_after(&part.account, part.checkpoint)
+    }
+
+    /// A part of an account that is in flight. With the last one it is live (R-EPOCH-7).
+    fn part(&mut self, entered: Entered) {
+        let account = entered.receipt.account();
+        match self.parked.add_part(entered) {
+            Part::Waits => {}
+            Part::Twice(entered) => {
+                self.evm.credit(account, entered.receipt.value());
+                self.arrived(&entered);
+            }
+            Part::Last(arrival) => self.install(account, arrival),
+        }
+    }
+
+    fn install(&mut self, account: Address, arrival: Arrival) {
+        let Arrival { checkpoint, content, parts, stray, mut calls } = arrival;
+        self.evm.install(account, content);
+        self.evm.credit(account, stray);
+        parts.iter().for_each(|entered| self.arrived(entered));
+        self.done.arrived.push(account);
+        self.done.events.push(Event::AccountArrived {
+            account: AccountKey::of(&account),
+            checkpoint,
+            parked: u32::try_from(calls.len()).unwrap_or(u32::MAX),
+        });
+        while !self.full
+            && let Some(call) = calls.pop_front()
+        {
+            if let Err(call) = self.receipt(call) {
+                self.full = true;
+                calls.push_front(call);
+            }
+        }
+        self.delayed.push_front(calls.into_iter());
+    }
+
+    /// A receipt whose value is on its account now.
+    fn arrived(&mut self, entered: &Entered) {
+        self.books.taken(entered.receipt.value());
+        self.done.results.push_without_execution();
+        self.push_leg(entered, LegStatus::Succeeded, Gas::ZERO, 0, 0);
+    }
+
+    fn call(&mut self, entered: &Entered, call: &Call, outcome: Result<CallOutcome, NotExecuted>) {
+        self.books.taken(entered.receipt.value());
         let origin = entered.receipt.origin;
-        let CallOutcome { result, refund } = match self.evm.execute_call(call) {
-            Ok(outcome) => outcome,
-            Err(error) => refused_call(&entered.receipt, &error),
-        };
+        let CallOutcome { result, refund } =
+            outcome.unwrap_or_else(|error| refused_call(&entered.receipt, &error));
         self.done.results.push_call(&result);
         self.charge(&result, false);
+        if self.done.traffic.is_some() {
+            // That these two met, the source has said.
+            self.report([call.to].into_iter(), Some(call.from), &result);
+        }
         let mut caused = self.effects(origin, &result);
         if !refund.is_zero() {
             if self.elsewhere(&call.refund_to).is_some() {
@@ -143,6 +231,25 @@ impl Legs<'_> {
         self.done.results.push_without_execution();
         self.push_leg(&entered, LegStatus::Forwarded, Gas::ZERO, 1, 0);
         self.outgoing.push(home, entered.receipt);
+    }
+
+    /// Reports who was touched: `first`, then what the EVM opened, then where a contract sent to. Nobody
+    /// is `left_out`.
+    fn report(
+        &mut self,
+        first: impl Iterator<Item = Address>,
+        left_out: Option<Address>,
+        result: &ExecutionResult,
+    ) {
+        let Some(traffic) = &mut self.done.traffic else { return };
+        let sent = result.sends.iter().map(|send| send.call.to);
+        let others = result.opened.iter().copied().chain(result.remote).chain(sent);
+        let (locale, state) = (self.locale, self.evm.state());
+        traffic.add(
+            first.chain(others).filter(|account| Some(*account) != left_out),
+            |account| locale.home(account) == Home::Everywhere,
+            |account| state.account(account).is_some_and(state::Account::has_code),
+        );
     }
 
     /// Books what left circulation, and causes what contracts sent. Returns how many receipts.
@@ -219,6 +326,7 @@ fn refused_call(receipt: &Receipt, error: &NotExecuted) -> CallOutcome {
         created: None,
         placements: Vec::new(),
         sends: Vec::new(),
+        opened: Vec::new(),
     };
     CallOutcome { result, refund: receipt.value() }
 }

@@ -2,12 +2,17 @@
 //! and put in front of batches under gate `certified` (rules R-GATE-2, R-CKPT-9).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy_primitives::B256;
 use cross_shard_msg::checkpoint::MAX_CROSSLINK_HEADERS;
 use cross_shard_msg::header::genesis_hash;
-use cross_shard_msg::{Header, Height, NetworkId, SealedHeader, ShardId, SignedHeader, Timestamp};
+use cross_shard_msg::{
+    Effects, Header, Height, Message, NetworkId, NodeId, SealedHeader, ShardId, SignedHeader,
+    Timestamp,
+};
 
+use crate::node::ShardNode;
 use crate::source::MAX_CHAIN;
 
 /// Headers that a shard may be ahead of its last crosslink. There it waits for the committee.
@@ -112,6 +117,32 @@ impl OwnHeaders {
         let mut chain = bounded(newest_first, MAX_CHAIN, MAX_CHAIN_BYTES);
         chain.reverse();
         chain
+    }
+}
+
+impl ShardNode {
+    /// Sends a coordinator headers that it misses, own or another shard's, and the traffic of own
+    /// blocks.
+    pub(crate) fn serve_headers(
+        &self,
+        to: NodeId,
+        shard: ShardId,
+        first: Height,
+        last: Height,
+        effects: &mut Effects<Self>,
+    ) {
+        let own = shard == self.config.shard;
+        let headers = if own {
+            self.headers.range(first, last)
+        } else {
+            one_message(self.incoming.headers(shard, first, last))
+        };
+        let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
+        let (first, last) = (first.height, last.height);
+        effects.send(to, Message::Headers(Arc::new(headers)));
+        for report in self.reports.range(first, last).filter(|_| own) {
+            effects.send(to, Message::Traffic(report.clone()));
+        }
     }
 }
 

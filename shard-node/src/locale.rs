@@ -1,36 +1,73 @@
-//! Where accounts live in the block that is being made (rules R-HOME-3 to R-HOME-5).
+//! Where accounts live in the block that is being made (rules R-HOME-3 to R-HOME-6, R-EPOCH-5,
+//! R-EPOCH-6, R-EPOCH-9).
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry as BTreeEntry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use cross_shard_msg::{Checkpoint, CheckpointNumber, Epoch, Placement, ShardId, Timestamp};
+use cross_shard_msg::{Checkpoint, CheckpointNumber, Epoch, Move, Placement, ShardId, Timestamp};
 use partitioning::{Allocation, Home};
 use serde::{Deserialize, Serialize};
 
 use crate::evm::Locality;
 
-/// The allocation at the newest applied checkpoint, and this shard's own creations whose placement
-/// is not in it yet.
+/// The allocation at the newest applied checkpoint, this shard's own creations whose placement is not
+/// in it yet, and what has not arrived yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Locale {
     shard: ShardId,
     allocation: Allocation,
     unplaced: BTreeSet<Address>,
-    /// All placements that were applied, in order.
+    /// Accounts whose home is this shard and that are on their way (R-EPOCH-6).
+    in_flight: BTreeSet<Address>,
+    /// All placements and moves that were applied, in order.
     placed: Vec<(CheckpointNumber, Placement)>,
+    moved: Vec<(CheckpointNumber, Move)>,
+    /// When the placement of an address became known that stands.
+    placed_at: BTreeMap<Address, CheckpointNumber>,
 }
 
-/// What a locale is rebuilt from.
+/// What a locale is rebuilt from, beside what is in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Placed {
     newest: CheckpointNumber,
     placed: Vec<(CheckpointNumber, Placement)>,
+    moved: Vec<(CheckpointNumber, Move)>,
     unplaced: Vec<Address>,
+}
+
+/// What a checkpoint means for one account of this shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It was placed on another shard: what is held of it here must follow (R-HOME-6, R-EPOCH-9).
+    HandOver {
+        /// The account.
+        account: Address,
+        /// Where it lives now.
+        to: ShardId,
+    },
+    /// It moves to another shard (R-EPOCH-5, R-EPOCH-8).
+    Leave {
+        /// The account.
+        account: Address,
+        /// Where it lives now.
+        to: ShardId,
+    },
+    /// It moves here, and is in flight from now on (R-EPOCH-6).
+    Expect(Address),
 }
 
 impl Locale {
     pub(crate) fn new(shard: ShardId, allocation: Allocation) -> Self {
-        Self { shard, allocation, unplaced: BTreeSet::new(), placed: Vec::new() }
+        Self {
+            shard,
+            allocation,
+            unplaced: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            placed: Vec::new(),
+            moved: Vec::new(),
+            placed_at: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn shard(&self) -> ShardId {
@@ -49,29 +86,65 @@ impl Locale {
         self.allocation.home(address)
     }
 
+    /// Whether an account that `checkpoint` moved was placed later: what the move still brings is value
+    /// that was sent to the address before (R-EPOCH-9).
+    pub(crate) fn was_placed_after(&self, address: &Address, checkpoint: CheckpointNumber) -> bool {
+        self.placed_at.get(address).is_some_and(|placed| *placed > checkpoint)
+    }
+
     /// Adds what a block created.
     pub(crate) fn created(&mut self, addresses: &[Address]) {
         self.unplaced.extend(addresses);
     }
 
-    /// Takes over a finalized checkpoint. Returns those of its placements whose base home is this
-    /// shard and that moved to another one: what is held of them here must follow (R-HOME-6).
-    pub(crate) fn apply(&mut self, checkpoint: &Checkpoint) -> Vec<Placement> {
-        let mut leaving = Vec::new();
-        for placement in &checkpoint.placements {
-            self.unplaced.remove(&placement.address);
-            if placement.shard != self.shard
-                && self.allocation.base_home(&placement.address) == self.shard
-                && self.allocation.override_of(&placement.address).is_none()
-                && !leaving.iter().any(|left: &Placement| left.address == placement.address)
-            {
-                leaving.push(*placement);
+    /// Accounts are live that were in flight.
+    pub(crate) fn arrived(&mut self, addresses: &[Address]) {
+        for address in addresses {
+            self.in_flight.remove(address);
+        }
+    }
+
+    /// Takes over a finalized checkpoint. Returns what it changes for this shard, in order.
+    pub(crate) fn apply(&mut self, checkpoint: &Checkpoint) -> Vec<Change> {
+        if checkpoint.placements.is_empty() && checkpoint.moves.is_empty() {
+            self.allocation.apply(checkpoint);
+            return Vec::new();
+        }
+        let number = checkpoint.number;
+        let mut changes = Vec::new();
+        for Placement { address, shard } in checkpoint.placements.iter().copied() {
+            self.unplaced.remove(&address);
+            // The first one stands (R-HOME-4).
+            let BTreeEntry::Vacant(first) = self.placed_at.entry(address) else { continue };
+            first.insert(number);
+            if shard != self.shard && self.allocation.home(&address) == Home::Shard(self.shard) {
+                changes.push(Change::HandOver { account: address, to: shard });
             }
         }
-        let placements = checkpoint.placements.iter();
-        self.placed.extend(placements.map(|placement| (checkpoint.number, *placement)));
+        for Move { account, to, .. } in checkpoint.moves.iter().copied() {
+            // What was created here stays: its placement is on the way and wins (R-EPOCH-9).
+            let Home::Shard(home) = self.allocation.home(&account) else { continue };
+            if home == to || self.unplaced.contains(&account) {
+                continue;
+            }
+            if home == self.shard {
+                changes.push(Change::Leave { account, to });
+            } else if to == self.shard {
+                changes.push(Change::Expect(account));
+            }
+        }
+        for change in &changes {
+            match change {
+                Change::Expect(account) => self.in_flight.insert(*account),
+                Change::HandOver { account, .. } | Change::Leave { account, .. } => {
+                    self.in_flight.remove(account)
+                }
+            };
+        }
+        self.placed.extend(checkpoint.placements.iter().map(|placement| (number, *placement)));
+        self.moved.extend(checkpoint.moves.iter().map(|moved| (number, *moved)));
         self.allocation.apply(checkpoint);
-        leaving
+        changes
     }
 
     /// What this is rebuilt from.
@@ -79,13 +152,27 @@ impl Locale {
         Placed {
             newest: self.allocation.newest(),
             placed: self.placed.clone(),
+            moved: self.moved.clone(),
             unplaced: self.unplaced.iter().copied().collect(),
         }
     }
 
     /// Takes over what an earlier life knew.
-    pub(crate) fn place(&mut self, placed: &Placed) {
-        let mut apply = |number, placements| {
+    pub(crate) fn place<'a>(
+        &mut self,
+        placed: &Placed,
+        in_flight: impl Iterator<Item = &'a Address>,
+    ) {
+        let mut changes: BTreeMap<CheckpointNumber, (Vec<Placement>, Vec<Move>)> = BTreeMap::new();
+        for (number, placement) in &placed.placed {
+            changes.entry(*number).or_default().0.push(*placement);
+            self.placed_at.entry(placement.address).or_insert(*number);
+        }
+        for (number, moved) in &placed.moved {
+            changes.entry(*number).or_default().1.push(*moved);
+        }
+        changes.entry(placed.newest).or_default();
+        for (number, (placements, moves)) in changes {
             self.allocation.apply(&Checkpoint {
                 number,
                 parent: B256::ZERO,
@@ -93,24 +180,26 @@ impl Locale {
                 epoch: Epoch::ZERO,
                 crosslinks: Vec::new(),
                 placements,
-                moves: Vec::new(),
+                moves,
             });
-        };
-        for run in placed.placed.chunk_by(|a, b| a.0 == b.0) {
-            apply(run[0].0, run.iter().map(|(_, placement)| *placement).collect());
         }
-        apply(placed.newest, Vec::new());
         self.placed.clone_from(&placed.placed);
+        self.moved.clone_from(&placed.moved);
         self.unplaced = placed.unplaced.iter().copied().collect();
+        self.in_flight = in_flight.copied().collect();
     }
 }
 
 impl Locality for Locale {
     fn is_local(&self, address: &Address) -> bool {
-        self.home(address).is(self.shard)
+        self.home(address).is(self.shard) && !self.is_in_flight(address)
     }
 
     fn is_placed_elsewhere(&self, address: &Address) -> bool {
         self.allocation.override_of(address).is_some_and(|shard| shard != self.shard)
+    }
+
+    fn is_in_flight(&self, address: &Address) -> bool {
+        !self.in_flight.is_empty() && self.in_flight.contains(address)
     }
 }

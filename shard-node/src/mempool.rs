@@ -249,6 +249,19 @@ impl Mempool {
         expired
     }
 
+    /// Removes all that waits of a sender, and returns it in nonce order.
+    pub fn remove_sender(&mut self, address: &Address) -> Vec<TransactionKey> {
+        let Some(&sender) = self.index.get(address) else { return Vec::new() };
+        let slot = &mut self.senders[sender as usize];
+        let queue = std::mem::take(&mut slot.queue);
+        if let Some(first) = queue.front() {
+            self.priced_out.remove(&(first.fee_cap, first.arrival, sender));
+        }
+        self.len -= queue.len();
+        self.settle(sender);
+        queue.iter().map(|entry| entry.transaction.transaction().key()).collect()
+    }
+
     fn new_sender(&mut self, address: Address) -> u32 {
         let sender = Sender { address, ..Sender::default() };
         let slot = match self.free.pop() {

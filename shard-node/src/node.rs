@@ -19,19 +19,21 @@ use crate::config::{ConfigError, Environment, ShardConfig, held};
 use crate::congestion;
 use crate::delayed::Delayed;
 use crate::evm::{Executor, Locality as _};
-use crate::headers::{self, OwnHeaders};
+use crate::headers::OwnHeaders;
 use crate::incoming::IncomingQueues;
 use crate::ledger::Books;
 use crate::locale::Locale;
 use crate::mempool::{Mempool, MempoolBounds};
 use crate::notice::{self, Admissions, FLUSH_AFTER, Flush};
 use crate::outgoing::OutgoingQueues;
+use crate::parked::Parked;
 use crate::prescribed::PrescribedList;
 use crate::pulls::Pulls;
 use crate::record::{Admin, BlockExecution, ShardRecord};
 use crate::recover::NewLife;
 use crate::snapshot::SNAPSHOT_EVERY;
 use crate::timer::{Job, Timer};
+use crate::traffic::Reports;
 
 /// Blocks that may wait to be durable. There the shard waits for its disk.
 const MAX_UNDURABLE: usize = 64;
@@ -57,8 +59,10 @@ pub struct ShardNode {
     pub(crate) outgoing: OutgoingQueues,
     pub(crate) pulls: Pulls,
     pub(crate) delayed: Delayed,
+    pub(crate) parked: Parked,
     pub(crate) books: Books,
     pub(crate) headers: OwnHeaders,
+    pub(crate) reports: Reports,
     /// Base fee of the next block, in wei.
     pub(crate) base_fee: u64,
     pub(crate) block_hashes: Arc<BTreeMap<u64, B256>>,
@@ -120,9 +124,11 @@ impl ShardNode {
             outgoing: OutgoingQueues::new(shards, bounds),
             pulls: Pulls::new(shards, every),
             delayed: Delayed::default(),
+            parked: Parked::default(),
             books: Books::new(held(&genesis)),
             state: ShardState::from_genesis(genesis),
             headers: OwnHeaders::new(&settings.network, config.shard),
+            reports: Reports::default(),
             base_fee: settings.base_fee,
             block_hashes: Arc::default(),
             admin: Vec::new(),
@@ -220,7 +226,11 @@ impl ShardNode {
         effects.observe(Event::BlockReleased { height: block.header.height });
         let header = block.header.clone();
         effects.broadcast(Audience::Coordinators, Message::Headers(Arc::new(vec![header.clone()])));
+        let height = header.height;
         self.headers.keep(header);
+        for report in self.reports.range(height, height) {
+            effects.broadcast(Audience::Coordinators, Message::Traffic(report.clone()));
+        }
         for batch in self.batches(&made) {
             self.outgoing.retain(batch.clone(), now);
             effects.send(NodeId::Shard(batch.outgoing.destination), Message::Batch(batch));
@@ -416,24 +426,6 @@ impl ShardNode {
     fn on_own_crosslink(&mut self, effects: &mut ShardEffects) {
         for (source, sequence) in self.forget_crosslinked() {
             effects.send(NodeId::Shard(source), Message::Received { sequence });
-        }
-    }
-
-    fn serve_headers(
-        &self,
-        to: NodeId,
-        shard: ShardId,
-        first: Height,
-        last: Height,
-        effects: &mut ShardEffects,
-    ) {
-        let headers = if shard == self.config.shard {
-            self.headers.range(first, last)
-        } else {
-            headers::one_message(self.incoming.headers(shard, first, last))
-        };
-        if !headers.is_empty() {
-            effects.send(to, Message::Headers(Arc::new(headers)));
         }
     }
 

@@ -104,6 +104,7 @@ impl PrescribedList {
                     return true;
                 }
                 Err(NotExecuted::Refused(refusal)) => refusal,
+                Err(NotExecuted::InFlight(_)) => Refusal::InFlight,
                 Err(NotExecuted::Internal(_)) => Refusal::Malformed,
             };
             *tried += 1;

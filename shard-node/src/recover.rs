@@ -19,6 +19,7 @@ use crate::block::Opening;
 use crate::config::{ConfigError, ShardConfig};
 use crate::evm::NotExecuted;
 use crate::execute::Legs;
+use crate::moves::Applied;
 use crate::node::{Pool, ShardNode};
 use crate::notice;
 use crate::record::ShardRecord;
@@ -196,6 +197,7 @@ impl ShardNode {
         for (destination, sequence) in &record.received {
             self.outgoing.received(*destination, *sequence);
         }
+        let mut applied = Applied::default();
         for finalized in &record.checkpoints {
             let number = finalized.checkpoint.number;
             if !self.checkpoints.restore(finalized.clone()) {
@@ -211,7 +213,7 @@ impl ShardNode {
                 }
             }
             while let Some(finalized) = self.checkpoints.next_unapplied() {
-                self.apply(height, &finalized);
+                self.apply(height, &finalized, &mut applied);
             }
         }
         for request in &record.admin {
@@ -228,6 +230,7 @@ impl ShardNode {
             received: record.received.clone(),
             connected: record.connected.clone(),
             incoming: record.block.body.incoming.clone(),
+            dropped: Vec::new(),
             events: Vec::new(),
         })
     }
@@ -239,6 +242,7 @@ impl ShardNode {
         let shown = self.headers.at(tip.height);
         let news = shown.map_or_else(Vec::new, |shown| self.incoming.acknowledge(shown));
         self.headers.forget(tip.previous);
+        self.reports.forget(tip.previous);
         let unseen = &mut self.life.unseen;
         while unseen.front().is_some_and(|notice| notice.height <= tip.previous) {
             unseen.pop_front();
@@ -253,6 +257,9 @@ impl ShardNode {
         for headers in self.headers.messages() {
             let message = Message::Headers(Arc::new(headers));
             effects.broadcast(Audience::Coordinators, message);
+        }
+        for report in self.reports.range(Height::ZERO, Height(u64::MAX)) {
+            effects.broadcast(Audience::Coordinators, Message::Traffic(report.clone()));
         }
         for batch in self.outgoing.all(now) {
             effects.send(NodeId::Shard(batch.outgoing.destination), Message::Batch(batch));

@@ -46,8 +46,9 @@ impl Replay {
     /// What the shard holds, in wei.
     #[must_use]
     pub fn held(&self) -> Wei {
-        let queued = self.node.delayed.value().saturating_add(self.node.outgoing.buffered_value());
-        self.balances.saturating_add(queued)
+        let node = &self.node;
+        let queued = [node.delayed.value(), node.parked.value(), node.outgoing.buffered_value()];
+        queued.into_iter().fold(self.balances, Wei::saturating_add)
     }
 
     /// The last block that was executed again.

@@ -21,6 +21,7 @@ use crate::ledger::Books;
 use crate::locale::Placed;
 use crate::node::{Pool, ShardNode};
 use crate::outgoing::OutgoingQueues;
+use crate::parked::Parked;
 
 /// Blocks from one snapshot to the next, so that recovery executes at most about so many again.
 pub const SNAPSHOT_EVERY: u64 = 1_024;
@@ -40,6 +41,7 @@ pub struct Snapshot {
     placed: Placed,
     checkpoints: KnownCheckpoints,
     delayed: Delayed,
+    parked: Parked,
     outgoing: OutgoingQueues,
     sources: Vec<SourceSnapshot>,
     kept: Vec<SignedHeader>,
@@ -80,6 +82,7 @@ impl ShardNode {
             placed: self.locale.placed(),
             checkpoints: self.checkpoints.snapshot(),
             delayed: self.delayed.clone(),
+            parked: self.parked.clone(),
             outgoing: self.outgoing.snapshot(),
             sources: self.incoming.snapshot(),
             kept: self.headers.all().cloned().collect(),
@@ -111,9 +114,10 @@ impl ShardNode {
         self.state = ShardState::from_genesis(snapshot.accounts.iter().cloned());
         self.books = snapshot.books.clone();
         self.levels = snapshot.levels.clone();
-        self.locale.place(&snapshot.placed);
+        self.locale.place(&snapshot.placed, snapshot.parked.accounts());
         self.checkpoints.take_over(&snapshot.checkpoints);
         self.delayed = snapshot.delayed.clone();
+        self.parked = snapshot.parked.clone();
         self.outgoing = snapshot.outgoing.clone();
         self.incoming.take_over(&snapshot.sources, &self.checkpoints);
         for header in &snapshot.kept {

@@ -33,8 +33,8 @@ impl BlockExecutor<'_> {
     /// tip. A price below the base fee is no reason to refuse.
     ///
     /// # Errors
-    /// [`NotExecuted::BlockFull`], or [`NotExecuted::Internal`] when the state is inconsistent. The
-    /// state is as before, and the call is still to be executed.
+    /// [`NotExecuted::BlockFull`], [`NotExecuted::InFlight`], or [`NotExecuted::Internal`] when the
+    /// state is inconsistent. The state is as before, and the call is still to be executed.
     pub fn execute_call(&mut self, call: &Call) -> Result<CallOutcome, NotExecuted> {
         self.check_room(call.gas)?;
         self.evm.set_transaction(TxEnv {
@@ -52,13 +52,19 @@ impl BlockExecutor<'_> {
         let remote = match &outcome {
             Ok(_) => self.evm.database().foreign_write(&changes),
             Err(EVMError::Database(DatabaseError::Remote(remote))) => Some(*remote),
+            Err(EVMError::Database(DatabaseError::InFlight(account))) => {
+                return Err(NotExecuted::InFlight(*account));
+            }
             Err(error) => return Err(NotExecuted::Internal(error.to_string())),
         };
         let result = match (outcome, remote) {
             (Ok(outcome), None) => {
                 let gas_used = Gas(outcome.tx_gas_used());
                 let (fee_burnt, tip) = self.split_call_fee(gas_used, call.gas_price);
-                let base = ExecutionResult::success(gas_used, fee_burnt, tip);
+                let base = ExecutionResult {
+                    opened: self.opened(&changes),
+                    ..ExecutionResult::success(gas_used, fee_burnt, tip)
+                };
                 // A failed call has no effect at all: its value goes home.
                 let changes = if outcome.is_success() { changes } else { Default::default() };
                 self.commit_outcome(base, outcome, changes, handler.selfdestruct_burnt)

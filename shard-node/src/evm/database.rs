@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::map::B256Map;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::Database;
 use revm::bytecode::Bytecode;
 use revm::database_interface::DBErrorMarker;
@@ -19,12 +19,28 @@ pub enum DatabaseError {
     /// The account lives on another shard.
     #[error("account {0} lives on another shard")]
     Remote(Address),
+    /// The account is on its way to this shard.
+    #[error("account {0} is on its way to this shard")]
+    InFlight(Address),
     /// The state has an account with this code hash, but not the code.
     #[error("no code with hash {0}")]
     MissingCode(B256),
 }
 
 impl DBErrorMarker for DatabaseError {}
+
+/// What an account brings to its new home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its nonce.
+    pub nonce: u64,
+    /// Its balance, in wei.
+    pub balance: U256,
+    /// Its code; empty without.
+    pub code: Bytes,
+    /// Its slots and their values, none of them zero, each slot once.
+    pub storage: Vec<(U256, U256)>,
+}
 
 /// Code in the form that the interpreter runs, by its hash. Analysis costs more than most calls,
 /// so it is kept from block to block.
@@ -43,6 +59,8 @@ pub(super) struct ShardDatabase<'a> {
     block_hashes: std::sync::Arc<std::collections::BTreeMap<u64, B256>>,
     /// Contracts that this block has created here although their base home is elsewhere.
     created: BTreeSet<Address>,
+    /// Accounts that came to live here in this block.
+    arrived: BTreeSet<Address>,
     /// The address at which revm is creating a contract right now.
     creating: Option<Address>,
 }
@@ -61,6 +79,7 @@ impl<'a> ShardDatabase<'a> {
             beneficiary: environment.beneficiary,
             block_hashes: environment.block_hashes.clone(),
             created: BTreeSet::new(),
+            arrived: BTreeSet::new(),
             creating: None,
         }
     }
@@ -70,6 +89,24 @@ impl<'a> ShardDatabase<'a> {
         self.locality.is_local(address)
             || *address == self.beneficiary
             || self.created.contains(address)
+            || self.arrived.contains(address)
+    }
+
+    /// An account that has moved here is live from now on: what it brings replaces all that is known
+    /// of it here but its balance, which is added to.
+    pub(super) fn install(&mut self, address: Address, arrived: Arrived) {
+        let code_hash = self.state.insert_code(arrived.code);
+        let held = self.account(&address).balance;
+        // A sum of balances is far below 2^256 while value is conserved.
+        let balance = held.saturating_add(arrived.balance);
+        self.state.commit(AccountChange {
+            address,
+            info: Some(Account { nonce: arrived.nonce, balance, code_hash }),
+            code: None,
+            storage_cleared: true,
+            storage: arrived.storage,
+        });
+        self.arrived.insert(address);
     }
 
     /// While a frame of a creation is set up, its address answers as new instead of as remote.
@@ -183,6 +220,9 @@ impl Database for ShardDatabase<'_> {
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DatabaseError> {
         if !self.is_local(&address) {
+            if self.locality.is_in_flight(&address) {
+                return Err(DatabaseError::InFlight(address));
+            }
             if self.creating != Some(address) {
                 return Err(DatabaseError::Remote(address));
             }

@@ -4,9 +4,10 @@ use alloy_primitives::{Address, Bytes, U256};
 use cross_shard_msg::{Gas, Recovered, Wei};
 use revm::context::TxEnv;
 use revm::handler::{Handler as _, SystemCallTx as _};
+use revm::state::EvmState;
 use state::ShardState;
 
-use super::database::{AnalysedCode, ShardDatabase};
+use super::database::{AnalysedCode, Arrived, ShardDatabase};
 use super::environment::{BlockEnvironment, ChainRules};
 use super::handler::{ShardEvm, TransactionHandler};
 use super::locality::Locality;
@@ -50,6 +51,7 @@ impl Executor {
             beneficiary: environment.beneficiary,
             gas_left: environment.gas_limit,
             gas_used: Gas::ZERO,
+            reports_accesses: false,
         }
     }
 }
@@ -62,6 +64,7 @@ pub struct BlockExecutor<'a> {
     pub(super) beneficiary: Address,
     gas_left: Gas,
     gas_used: Gas,
+    reports_accesses: bool,
 }
 
 impl BlockExecutor<'_> {
@@ -101,6 +104,17 @@ impl BlockExecutor<'_> {
         self.evm.database_mut().credit(address, wei);
     }
 
+    /// An account that has moved here is live from now on, also to the executions that follow in this
+    /// block.
+    pub fn install(&mut self, address: Address, arrived: Arrived) {
+        self.evm.database_mut().install(address, arrived);
+    }
+
+    /// Lists in results which accounts executions opened.
+    pub fn report_accesses(&mut self) {
+        self.reports_accesses = true;
+    }
+
     /// Calls a system contract as the protocol does (EIP-4788, EIP-2935): for free, with an own
     /// gas limit, without effect where the contract is not deployed.
     ///
@@ -113,6 +127,16 @@ impl BlockExecutor<'_> {
         outcome.map_err(|error| NotExecuted::Internal(error.to_string()))?;
         self.evm.database_mut().commit(changes);
         Ok(())
+    }
+
+    /// The accounts that an execution opened, ascending, if somebody wants to know.
+    pub(super) fn opened(&self, changes: &EvmState) -> Vec<Address> {
+        if !self.reports_accesses {
+            return Vec::new();
+        }
+        let mut opened: Vec<Address> = changes.keys().copied().collect();
+        opened.sort_unstable();
+        opened
     }
 
     /// Refuses a gas limit above what the block has left.
@@ -143,6 +167,7 @@ impl BlockExecutor<'_> {
         if self.is_local(&transaction.sender()) {
             Ok(())
         } else {
+            // One that is in flight has nothing in the mempool.
             Err(NotExecuted::Refused(cross_shard_msg::Refusal::Moved))
         }
     }

@@ -15,6 +15,12 @@ pub trait Locality {
     /// places the address on another shard. (The base rule alone does not forbid it: a contract
     /// lives where it is created.)
     fn is_placed_elsewhere(&self, address: &Address) -> bool;
+
+    /// The account's home is this shard, but it is still on its way here (R-EPOCH-6): it is not local,
+    /// and whoever opens it waits for it.
+    fn is_in_flight(&self, _address: &Address) -> bool {
+        false
+    }
 }
 
 /// A network of one shard: every account lives here.

@@ -30,6 +30,7 @@ mod transfer;
 mod validation;
 
 pub use call::CallOutcome;
+pub use database::Arrived;
 pub use environment::{BlockEnvironment, ChainRules, SpecId, mainnet_spec, next_base_fee};
 pub use executor::{BlockExecutor, Executor};
 pub use locality::{Locality, SingleShard};

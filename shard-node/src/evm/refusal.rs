@@ -1,5 +1,6 @@
 //! Why a transaction was not executed. Such a transaction changes nothing and pays nothing.
 
+use alloy_primitives::Address;
 use cross_shard_msg::{Gas, Refusal};
 use revm::context_interface::result::InvalidTransaction;
 
@@ -12,6 +13,10 @@ pub enum NotExecuted {
     /// Its gas limit is above what this block has left. It may pass in the next block.
     #[error("the block has only {0} gas left")]
     BlockFull(Gas),
+    /// It opened this account, which is on its way to this shard: it must wait for it as a whole
+    /// (R-EPOCH-6).
+    #[error("account {0} is on its way to this shard")]
+    InFlight(Address),
     /// State or block environment are inconsistent: a fault of this node, not of the transaction.
     #[error("internal: {0}")]
     Internal(String),

@@ -34,6 +34,9 @@ pub struct ExecutionResult {
     pub placements: Vec<Address>,
     /// What it sent through the outbox, in the order of emission: outgoing `Call` receipts.
     pub sends: Vec<OutboxSend>,
+    /// All accounts that the EVM opened, residents too, in ascending order; empty where it was not
+    /// needed, and unless [`report_accesses`](super::BlockExecutor::report_accesses) asked for it.
+    pub opened: Vec<Address>,
 }
 
 impl ExecutionResult {
@@ -63,6 +66,7 @@ impl ExecutionResult {
             created: None,
             placements: Vec::new(),
             sends: Vec::new(),
+            opened: Vec::new(),
         }
     }
 

@@ -63,6 +63,9 @@ impl BlockExecutor<'_> {
             Err(EVMError::Database(DatabaseError::Remote(remote))) => {
                 return Ok(self.charge_remote_account(envelope, sender, validated, remote));
             }
+            Err(EVMError::Database(DatabaseError::InFlight(account))) => {
+                return Err(NotExecuted::InFlight(account));
+            }
             Err(EVMError::Transaction(invalid)) => {
                 return Err(refusal(&invalid).map_or_else(
                     || NotExecuted::Internal(invalid.to_string()),
@@ -76,7 +79,10 @@ impl BlockExecutor<'_> {
         }
         let gas_used = Gas(outcome.tx_gas_used());
         let (base_fee, tip) = self.split_fee(gas_used, validated.gas_price);
-        let base = ExecutionResult::success(gas_used, base_fee + validated.blob_fee, tip);
+        let base = ExecutionResult {
+            opened: self.opened(&changes),
+            ..ExecutionResult::success(gas_used, base_fee + validated.blob_fee, tip)
+        };
         Ok(self.commit_outcome(base, outcome, changes, handler.selfdestruct_burnt))
     }
 

@@ -1,5 +1,6 @@
 //! Finalizes checkpoints as the real committee would, without its agreement.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
@@ -8,6 +9,7 @@ use consensus::vote::Kind;
 use consensus::{Certificate as Quorum, Committee, Domain, FinalizationCertificate, Keyring, Vote};
 use cross_shard_msg::checkpoint::genesis_digest;
 use cross_shard_msg::*;
+use partitioning::{Allocation, Home};
 
 /// A committee of one validator.
 pub struct TestCommittee {
@@ -16,12 +18,15 @@ pub struct TestCommittee {
     crosslinked: Vec<usize>,
     parent: B256,
     number: CheckpointNumber,
-    placed: Vec<Address>,
+    /// Homes after the newest checkpoint.
+    pub allocation: Allocation,
+    /// Accounts that the next checkpoint moves, where that is allowed.
+    pub moves: BTreeMap<Address, ShardId>,
     pub finalized: Vec<FinalizedCheckpoint>,
 }
 
 impl TestCommittee {
-    pub fn new(settings: &Settings, validator: SecretKey) -> Self {
+    pub fn new(settings: &Settings, validator: SecretKey, allocation: Allocation) -> Self {
         let network = settings.network;
         let domain = Domain { network, incarnation: Incarnation(0), epoch: Epoch::ZERO };
         let committee = Committee::new(domain, &settings.validators).unwrap();
@@ -32,7 +37,8 @@ impl TestCommittee {
             crosslinked: vec![0; shards],
             parent: genesis_digest(&network),
             number: CheckpointNumber::ZERO,
-            placed: Vec::new(),
+            allocation,
+            moves: BTreeMap::new(),
             finalized: Vec::new(),
         }
     }
@@ -76,8 +82,8 @@ impl TestCommittee {
                 congestion: tip.congestion,
             });
             for address in taken.iter().flat_map(|header| &header.placements) {
-                if !self.placed.contains(address) {
-                    self.placed.push(*address);
+                let known = |placed: &Placement| placed.address == *address;
+                if !self.allocation.is_placed(address) && !placements.iter().any(known) {
                     placements.push(Placement { address: *address, shard: ShardId(shard as u32) });
                 }
             }
@@ -85,6 +91,15 @@ impl TestCommittee {
         if crosslinks.is_empty() {
             return None;
         }
+        // As R-EPOCH-4 wants them.
+        let moves = std::mem::take(&mut self.moves).into_iter().filter_map(|(account, to)| {
+            let placed = placements.iter().any(|placed| placed.address == account);
+            match self.allocation.home(&account) {
+                Home::Shard(from) if from != to && !placed => Some(Move { account, from, to }),
+                _ => None,
+            }
+        });
+        let moves = moves.collect();
         self.crosslinked = cut;
         self.number = self.number.next();
         let checkpoint = Checkpoint {
@@ -94,8 +109,9 @@ impl TestCommittee {
             epoch: Epoch::ZERO,
             crosslinks,
             placements,
-            moves: Vec::new(),
+            moves,
         };
+        self.allocation.apply(&checkpoint);
         self.parent = checkpoint.digest();
         Some(checkpoint)
     }

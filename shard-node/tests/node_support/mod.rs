@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
-use cross_shard_msg::settings::{Bounds, Minting};
+use cross_shard_msg::settings::{Bounds, Epochs, Minting};
 use cross_shard_msg::*;
-use partitioning::{Allocation, Base, OUTBOX, Residents};
+use partitioning::{Allocation, Base, Home, OUTBOX, Residents};
 use shard_node::evm::outbox_code;
 use shard_node::{Environment, Prescribed, ShardConfig, ShardNode, ShardRecord, Timer, config};
 use state::GenesisAccount;
@@ -45,6 +45,9 @@ pub struct Options {
     pub prescribed: Option<(Prescribed, Vec<Address>)>,
     /// Blocks from one snapshot to the next.
     pub snapshots: u64,
+    pub epochs: Option<Epochs>,
+    /// Milliseconds from one shard's blocks to the next one's.
+    pub offset: u64,
 }
 
 impl Options {
@@ -66,6 +69,8 @@ impl Options {
             accounts: Vec::new(),
             prescribed: None,
             snapshots: shard_node::SNAPSHOT_EVERY,
+            epochs: None,
+            offset: 10,
         }
     }
 
@@ -125,7 +130,9 @@ pub struct World {
     timers: BTreeMap<(usize, Timer), (Timestamp, u64)>,
     sequence: u64,
     next_checkpoint: Timestamp,
-    committee: TestCommittee,
+    pub committee: TestCommittee,
+    /// Reports that arrived.
+    pub traffic: Vec<Arc<TrafficReport>>,
 }
 
 impl World {
@@ -160,7 +167,9 @@ impl World {
             validators: vec![validator.public()],
             genesis_held: genesis.iter().map(|accounts| config::held(accounts)).collect(),
             block_time: Duration::from_millis(100),
-            block_offset: (0..shards).map(|s| Duration::from_millis(u64::from(10 * s))).collect(),
+            block_offset: (0..u64::from(shards))
+                .map(|shard| Duration::from_millis(options.offset * shard))
+                .collect(),
             checkpoint_every: Duration::from_millis(300),
             gas_limit,
             base_fee: prescribed.as_ref().map_or(BASE_FEE, |(block, _)| block.block.base_fee),
@@ -169,7 +178,7 @@ impl World {
             gate,
             minting,
             verify_signatures: false,
-            epochs: None,
+            epochs: options.epochs,
             bounds,
         };
         let settings = Arc::new(settings.with_network_id(&B256::repeat_byte(7)));
@@ -216,7 +225,8 @@ impl World {
             timers: BTreeMap::new(),
             sequence: 0,
             next_checkpoint: Timestamp::ZERO + settings.checkpoint_every,
-            committee: TestCommittee::new(&settings, validator),
+            committee: TestCommittee::new(&settings, validator, allocation),
+            traffic: Vec::new(),
             settings,
         };
         for shard in 0..shards as usize {
@@ -259,7 +269,10 @@ impl World {
     pub fn submit(&mut self, transaction: Recovered) -> TransactionKey {
         let key = transaction.transaction().key();
         let sender = transaction.sender();
-        let shard = Base::Hash.home(&sender, self.settings.shard_count());
+        let shard = match self.committee.allocation.home(&sender) {
+            Home::Shard(home) => home,
+            Home::Everywhere => Base::Hash.home(&sender, self.settings.shard_count()),
+        };
         self.handle(shard.0 as usize, Input::Submit(transaction));
         key
     }
@@ -335,6 +348,22 @@ impl World {
 
     pub fn balance(&self, shard: u32, address: Address) -> U256 {
         self.nodes[shard as usize].state().account(&address).map_or(U256::ZERO, |a| a.balance)
+    }
+
+    /// The next checkpoint moves an account.
+    pub fn relocate(&mut self, account: Address, to: u32) {
+        self.committee.moves.insert(account, ShardId(to));
+    }
+
+    /// The shard on which an account is live, its nonce and its balance; on at most one.
+    pub fn found(&self, account: Address) -> Option<(u32, u64, U256)> {
+        let each = self.nodes.iter().zip(0..);
+        let found = each.filter_map(|(node, shard)| {
+            node.state().account(&account).map(|it| (shard, it.nonce, it.balance))
+        });
+        let found: Vec<_> = found.collect();
+        assert!(found.len() <= 1, "{account} is on several shards: {found:?}");
+        found.first().copied()
     }
 
     pub fn slot(&self, shard: u32, address: Address, slot: u64) -> U256 {
@@ -471,6 +500,13 @@ impl World {
                         Message::Finalized(checkpoint),
                     );
                 }
+            }
+            Message::Traffic(report) => {
+                let header = &self.committee.headers[report.shard.0 as usize];
+                let header = &header[report.height.0 as usize - 1];
+                assert_eq!(header.traffic, report.digest());
+                assert!(report.is_well_formed());
+                self.traffic.push(report);
             }
             other => panic!("no message for a coordinator: {other:?}"),
         }
