@@ -12,9 +12,9 @@ use crate::units::Wei;
 pub const MAX_PART_SLOTS: usize = 1_024;
 /// Most parts of one account: 67 million slots.
 pub const MAX_PARTS: u32 = 1 << 16;
-/// Most accounts that one checkpoint may move, whatever the settings say: two and a half MiB of a
+/// Most accounts that one checkpoint may move, whatever the settings say: three and a half MiB of a
 /// proposal.
-pub const MAX_MOVES: u32 = 1 << 16;
+pub const MAX_MOVES: u32 = 100_000;
 /// Longest code of an account, in bytes; EIP-170 allows 24,576, genesis may hold more.
 pub const MAX_MIGRATED_CODE: usize = 1 << 20;
 /// Most accounts that one execution is reported to touch; more are left out.
