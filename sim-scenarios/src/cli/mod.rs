@@ -2,6 +2,7 @@
 //! it does with them.
 
 mod calibrate;
+mod capacity;
 mod check;
 mod compare;
 mod examples;
@@ -15,6 +16,7 @@ mod run;
 mod run_arguments;
 mod simulate;
 mod swarm;
+mod sweep;
 pub mod terminal;
 mod trace;
 mod up;
@@ -44,10 +46,12 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Simulate(simulate::Arguments),
+    Sweep(sweep::Arguments),
     Swarm(swarm::Arguments),
     Trace(trace::Arguments),
     Report(report::Arguments),
     Compare(compare::Arguments),
+    Capacity(capacity::Arguments),
     Up(up::Arguments),
     Partition(partition::Arguments),
     Calibrate(calibrate::Arguments),
@@ -86,10 +90,12 @@ pub fn main() -> Exit {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Capacity(arguments) => capacity::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Partition(arguments) => partition::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
