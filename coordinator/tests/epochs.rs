@@ -15,6 +15,8 @@ use support::committee::Committee;
 use support::shards::{INTERVAL, Plan, Shards, settings};
 use support::strategies::{Fails, Rotate, Wants, asking};
 
+type Forge = fn(&mut TrafficReport);
+
 const EVERYBODY: [usize; 4] = [0, 1, 2, 3];
 
 /// Three shards, four validators, epochs of six checkpoints.
@@ -282,7 +284,7 @@ fn a_crash_loses_the_question() {
 #[test]
 fn reports_are_dropped_under_a_name() {
     let honest = report(1, Height(1), &[1, 2]);
-    let table: [(DropReason, usize, fn(&mut TrafficReport)); 6] = [
+    let table: [(DropReason, usize, Forge); 6] = [
         (DropReason::Invalid, 0, |_| {}),
         (DropReason::Invalid, 1, |report| report.accesses.clear()),
         (DropReason::TooMany, 1, |report| {

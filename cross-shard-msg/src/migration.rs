@@ -144,6 +144,8 @@ impl TrafficReport {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut Migration);
+
     fn part() -> Migration {
         Migration {
             account: Address::with_last_byte(1),
@@ -161,7 +163,7 @@ mod tests {
     fn a_part_is_bounded() {
         assert!(part().is_well_formed());
         let slot = |at| (U256::from(at), U256::from(1));
-        let wrong: [(&str, fn(&mut Migration)); 7] = [
+        let wrong: [(&str, Change); 7] = [
             ("beyond the last part", |m| m.part = 2),
             ("no parts", |m| m.parts = 0),
             ("too many parts", |m| m.parts = MAX_PARTS + 1),
