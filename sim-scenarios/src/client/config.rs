@@ -8,6 +8,11 @@ use crate::scenario::{Scenario, Signatures};
 const RESUBMIT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 /// The bounds of the time between a refusal and the next attempt.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// The bounds of the same for a sender that changes its home.
+const FOLLOW: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// A sender that changes its home is looked for so often in a block time: few of its transactions miss
+/// the first block in which it is live again.
+const LOOKS_PER_BLOCK: u64 = 8;
 /// The most transactions that are open at a time in a set-up stage.
 const SETUP_WINDOW: u32 = 1_024;
 
@@ -22,6 +27,8 @@ pub struct ClientConfig {
     pub start: Timestamp,
     /// Time between a refusal that may pass later and the next attempt.
     pub retry_delay: Duration,
+    /// The same where the refusal says that the sender is on its way to another shard.
+    pub follow_delay: Duration,
     /// Refusals are retried until this long after the scheduled time.
     pub retry_deadline: Duration,
     /// What is in no block after this time is sent again: its shard may have lost its mempool.
@@ -55,6 +62,7 @@ impl ClientConfig {
             assume_senders: network.signatures == Signatures::Assumed,
             start,
             retry_delay: clamp(network.block_time, RETRY),
+            follow_delay: clamp(network.block_time.divided(LOOKS_PER_BLOCK), FOLLOW),
             retry_deadline: scenario.client.retry_deadline,
             resubmit_after: clamp(network.bounds.mempool_time.divided(2), RESUBMIT),
             drain_timeout: scenario.client.drain_timeout,

@@ -146,7 +146,7 @@ impl Client {
     ) {
         let drop = |effects: &mut ClientEffects, reason| effects.observe(Event::Dropped { reason });
         match (from, message) {
-            (NodeId::Shard(_), Message::Admissions(admissions)) => {
+            (NodeId::Shard(shard), Message::Admissions(admissions)) => {
                 if admissions.len() > MAX_MESSAGE_ITEMS {
                     return drop(effects, DropReason::TooMany);
                 }
@@ -154,7 +154,7 @@ impl Client {
                     let key = TransactionKey::of(&admission.hash);
                     match admission.outcome {
                         Ok(()) => self.on_admitted(key, effects),
-                        Err(refusal) => self.on_refused(now, key, refusal, effects),
+                        Err(refusal) => self.on_refused(now, shard, key, refusal, effects),
                     }
                 }
             }
@@ -179,6 +179,7 @@ impl Client {
     fn on_refused(
         &mut self,
         now: Timestamp,
+        from: ShardId,
         key: TransactionKey,
         refusal: Refusal,
         effects: &mut ClientEffects,
@@ -195,7 +196,7 @@ impl Client {
             Refusal::NonceTooLow if self.book.attempts(index) > 1 => return,
             _ => {}
         }
-        let again = now + self.config.retry_delay;
+        let again = now + self.retry_delay(from, index, refusal);
         let setup = self.stage.is_setup();
         let in_time = setup || again <= self.scheduled(index) + self.config.retry_deadline;
         if refusal.may_pass_later() && in_time {
@@ -209,6 +210,20 @@ impl Client {
         effects.observe(Event::GaveUp { key, refusal });
         if setup {
             self.failure.get_or_insert(SetupFailure::Refused { key, refusal });
+        }
+    }
+
+    /// How long to wait until what a shard refused is sent again. A sender that moves is live at its
+    /// new home after a block or two; if that home is known by now, there is nothing to wait for.
+    fn retry_delay(&self, from: ShardId, index: u32, refusal: Refusal) -> Duration {
+        let home = || {
+            let sender = self.workload.sender(index as usize).unwrap_or_default();
+            route(&self.allocation, &sender)
+        };
+        match refusal {
+            Refusal::Moved if home() != from => Duration::ZERO,
+            Refusal::Moved | Refusal::InFlight => self.config.follow_delay,
+            _ => self.config.retry_delay,
         }
     }
 
@@ -228,7 +243,7 @@ impl Client {
             }
         }
         for (key, refusal) in &notice.dropped {
-            self.on_refused(now, *key, *refusal, effects);
+            self.on_refused(now, notice.shard, *key, *refusal, effects);
         }
     }
 

@@ -17,9 +17,13 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// Keeps a transaction until `due`, or until the sender's earlier ones are due.
+    /// Keeps a transaction until `due`, or until others of the sender are due, if that is earlier.
     pub(super) fn add(&mut self, sender: UserIndex, index: u32, due: Timestamp) {
         let (at, indices) = self.by_sender.entry(sender).or_insert_with(|| (due, BTreeSet::new()));
+        if due < *at {
+            self.due.remove(&(*at, sender));
+            *at = due;
+        }
         self.due.insert((*at, sender));
         indices.insert(index);
         self.waiting.insert(index);
@@ -99,6 +103,11 @@ mod tests {
         assert_eq!(retries.take_due(Timestamp(100)), [4, 7, 9]);
         assert!(!retries.contains(4) && retries.contains(3));
         assert_eq!(retries.take_due(Timestamp(200)), [3]);
+        assert_eq!((retries.due(), retries.len()), (None, 0));
+        retries.add(a, 5, Timestamp(400));
+        retries.add(a, 2, Timestamp(300));
+        assert_eq!(retries.due(), Some(Timestamp(300)));
+        assert_eq!(retries.take_due(Timestamp(300)), [2, 5]);
         assert_eq!((retries.due(), retries.len()), (None, 0));
     }
 

@@ -54,9 +54,10 @@ fn run(file: &NodeFile) -> Result<(), NodeError> {
             };
             run_child(&file.process, file.network(), machine, log)?;
         }
-        Role::Coordinator(index) => {
+        Role::Coordinator { index, strategy } => {
+            let config = file.coordinator_config(*index, strategy.as_ref())?;
             let (log, records) = file.process.open_records()?;
-            let machine = Coordinator::recover(file.coordinator_config(*index), records)
+            let machine = Coordinator::recover(config, records)
                 .map_err(|error| NodeError::Config(error.to_string()))?;
             run_child(&file.process, file.network(), machine, log)?;
         }

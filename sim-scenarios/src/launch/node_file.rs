@@ -18,6 +18,9 @@ use shard_node::{Environment, Prescribed, ShardConfig};
 use state::GenesisAccount;
 
 use super::plan::NetworkPlan;
+use super::questions::Questions;
+use super::strategy::StrategyPlan;
+use crate::partition::ChosenError;
 
 /// Everything that one child process needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,7 +54,12 @@ pub enum Role {
         prescribed: Option<(u8, BlockEnvironment, Vec<B256>)>,
     },
     /// A committee member.
-    Coordinator(ValidatorIndex),
+    Coordinator {
+        /// Which one.
+        index: ValidatorIndex,
+        /// How it asks which accounts should move, as JSON, and where it writes down that it did.
+        strategy: Option<(String, PathBuf)>,
+    },
 }
 
 /// Why a node file is of no use.
@@ -76,6 +84,12 @@ pub enum NodeFileError {
     /// The fork is unknown to this version.
     #[error("{0} is no fork of Ethereum that this version knows")]
     Fork(u8),
+    /// The strategy cannot be read.
+    #[error("the strategy is none that this version knows: {0}")]
+    StrategyPlan(#[from] serde_json::Error),
+    /// The strategy cannot be made.
+    #[error("the strategy: {0}")]
+    Strategy(#[from] ChosenError),
 }
 
 impl NodeFile {
@@ -85,7 +99,7 @@ impl NodeFile {
         let node = process.node;
         let role = match node {
             NodeId::Shard(shard) => shard_role(plan, shard),
-            NodeId::Coordinator(index) => Role::Coordinator(index),
+            NodeId::Coordinator(index) => coordinator_role(plan, index, &process),
             NodeId::Client => unreachable!("the client runs in the launcher"),
         };
         let leaving = plan.links.overrides.iter().filter(|((from, _), _)| *from == node);
@@ -180,15 +194,44 @@ impl NodeFile {
     }
 
     /// The machine's configuration, if this is a coordinator.
-    #[must_use]
-    pub fn coordinator_config(&self, index: ValidatorIndex) -> CoordinatorConfig {
+    ///
+    /// # Errors
+    /// When its strategy cannot be made.
+    pub fn coordinator_config(
+        &self,
+        index: ValidatorIndex,
+        strategy: Option<&(String, PathBuf)>,
+    ) -> Result<CoordinatorConfig, NodeFileError> {
         let settings = Settings::clone(&self.settings);
-        CoordinatorConfig { index, key: self.signing_key(), settings, partitioner: None }
+        let partitioner = match strategy {
+            None => None,
+            Some((plan, questions)) => {
+                let plan: StrategyPlan = serde_json::from_str(plan)?;
+                let open = plan.open(Questions::to_file(questions.clone()))?;
+                Some(open.config(index))
+            }
+        };
+        Ok(CoordinatorConfig { index, key: self.signing_key(), settings, partitioner })
     }
 
     fn signing_key(&self) -> SecretKey {
         SecretKey::from_seed(&NetworkPlan::signing_seed(self.seed, self.process.node))
     }
+}
+
+fn coordinator_role(plan: &NetworkPlan, index: ValidatorIndex, process: &ProcessPlan) -> Role {
+    // Options of strategies are of any type, which only JSON can tell.
+    let strategy = plan.strategy.as_ref().and_then(|strategy| {
+        let plan = serde_json::to_string(strategy.plan()).ok()?;
+        Some((plan, questions_file(&process.records)))
+    });
+    Role::Coordinator { index, strategy }
+}
+
+/// Where a coordinator with these records writes down what it asked its strategy.
+#[must_use]
+pub fn questions_file(records: &Path) -> PathBuf {
+    records.with_extension("questions")
 }
 
 fn shard_role(plan: &NetworkPlan, shard: ShardId) -> Role {

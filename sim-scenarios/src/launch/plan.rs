@@ -16,8 +16,13 @@ use shard_node::evm::{BlockEnvironment, outbox_code};
 use shard_node::{genesis_of, held};
 use state::GenesisAccount;
 
+use super::questions::Questions;
+use super::strategy::{OpenStrategy, StrategyPlan};
 use crate::client::route;
-use crate::scenario::{self, AllocationRule, Bandwidth, BlockPhase, Scenario, Signatures};
+use crate::partition::ChosenError;
+use crate::scenario::{
+    self, AllocationRule, Bandwidth, BlockPhase, Partitioning, Scenario, Signatures,
+};
 
 /// Unix time at which the labs' chains start, in seconds: 2026-01-01. Fixed, so that a run does not
 /// depend on when it is made.
@@ -59,6 +64,8 @@ pub struct NetworkPlan {
     /// Nodes whose observations are written at once: those that a fault kills, and all coordinators
     /// if one strikes their leader.
     pub observed_at_once: BTreeSet<NodeId>,
+    /// Who decides which accounts move; `None` if none ever does.
+    pub strategy: Option<OpenStrategy>,
     /// The scenario's seed.
     pub seed: u64,
 }
@@ -81,13 +88,16 @@ pub enum PlanError {
     /// All balances together are more than 256 bits hold.
     #[error("accounts: all balances together exceed 2^256 − 1 wei")]
     Supply,
+    /// The strategy cannot be made any more.
+    #[error("partitioning.strategy: {0}")]
+    Strategy(#[from] ChosenError),
 }
 
 impl NetworkPlan {
     /// Plans the network of a scenario with these accounts.
     ///
     /// # Errors
-    /// When the base fee or the sum of balances does not fit.
+    /// When the base fee or the sum of balances does not fit, or the strategy's file is gone.
     pub fn new(
         scenario: &Scenario,
         accounts: &Accounts,
@@ -132,6 +142,9 @@ impl NetworkPlan {
                 scenario::Durability::Disk => Durability::Disk,
             },
             observed_at_once: scenario.observed_closely(),
+            strategy: StrategyPlan::of(scenario)
+                .map(|plan| plan.open(Questions::default()))
+                .transpose()?,
             seed: scenario.seed,
         };
         let genesis = genesis_digest(&accounts);
@@ -233,7 +246,7 @@ fn settings(
         // No scenario has an administrator.
         minting: cross_shard_msg::settings::Minting::Never,
         verify_signatures: network.signatures == Signatures::Verify,
-        epochs: None,
+        epochs: scenario.partitioning.as_ref().map(Partitioning::epochs),
         bounds: network.bounds,
     })
 }

@@ -8,6 +8,7 @@ use cross_shard_msg::{Duration, NodeId, Observation, ShardId, Timestamp, Transac
 use runtime::process::ProcessReport;
 use simulation::checkers::{MainnetBlock, Records};
 
+use crate::launch::Question;
 use crate::run::facts::{CpuUse, MachineFacts};
 use crate::run::simulate_profile::NamedProfile;
 use crate::scenario::{FaultBand, Scenario};
@@ -64,6 +65,9 @@ pub struct NetworkData {
     pub observations: BTreeMap<NodeId, Vec<Observation>>,
     /// Blocks of shards and checkpoints of coordinators.
     pub records: Records,
+    /// What coordinators asked the strategy that says which accounts move, each in the order of
+    /// asking. The only thing here that is not the same on every machine.
+    pub questions: Vec<Question>,
     /// When the client stopped.
     pub end: Timestamp,
     /// How its processes fared, the launcher's own node included; empty for a simulated run.

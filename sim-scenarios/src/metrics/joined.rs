@@ -66,6 +66,12 @@ impl<'a> Joined<'a> {
         &self.observed.refusals
     }
 
+    /// Transactions whose sender was not where they were sent.
+    #[must_use]
+    pub fn rerouted(&self) -> u64 {
+        self.observed.transactions.iter().filter(|times| times.rerouted).count() as u64
+    }
+
     /// Inputs that nodes dropped.
     #[must_use]
     pub fn drops(&self) -> &BTreeMap<(NodeId, DropReason), u64> {

@@ -17,6 +17,7 @@ pub mod input;
 pub mod joined;
 pub mod legs;
 pub mod lifecycle;
+pub mod migrations;
 pub mod moment;
 mod observed;
 pub mod results;

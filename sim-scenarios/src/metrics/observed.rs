@@ -47,6 +47,8 @@ pub(super) struct TransactionTimes {
     /// For good: the client gave up, or another took its place.
     pub refused: Moment,
     pub refusal: Option<Refusal>,
+    /// Whether a shard said that its sender lives elsewhere, or is on its way.
+    pub rerouted: bool,
 }
 
 /// When a batch reached a shard.
@@ -81,6 +83,7 @@ impl Observed {
             admitted: Moment::NONE,
             refused: Moment::NONE,
             refusal: None,
+            rerouted: false,
         });
         let mut observed = Self { transactions: transactions.collect(), ..Self::default() };
         for (node, observations) in &data.observations {
@@ -124,6 +127,11 @@ impl Observed {
                 {
                     times.refused = Moment::at(at);
                     times.refusal = Some(refusal);
+                }
+                if matches!(refusal, Refusal::Moved | Refusal::InFlight)
+                    && let Some(times) = self.of(key, index)
+                {
+                    times.rerouted = true;
                 }
                 *self.refusals.entry(refusal).or_default() += 1;
             }

@@ -12,6 +12,7 @@ use super::checkpoints::CheckpointRow;
 use super::input::RunData;
 use super::joined::Joined;
 use super::lifecycle::{Class, Lifecycle};
+use super::migrations::{self, MigrationResults};
 use super::saturation::{self, Warnings};
 use super::shards::{self, ShardRow, is_recorded};
 use super::stages::Part;
@@ -62,6 +63,8 @@ pub struct Results {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Transactions that prepared the network, and how many of them settled.
     pub setup: (u64, u64),
+    /// Epochs and accounts that moved; `None` where none may.
+    pub migrations: Option<MigrationResults>,
     /// What Byzantine nodes did; `None` when there were none.
     pub byzantine: Option<ByzantineResults>,
     /// Where the run was limited by something else than the protocol.
@@ -171,6 +174,7 @@ impl Results {
             drops: BTreeMap::new(),
             skipped: run.skipped.clone(),
             setup: setup(networks),
+            migrations: migrations::results(run, networks),
             byzantine: byzantine::results(run),
             warnings: Warnings::default(),
         };

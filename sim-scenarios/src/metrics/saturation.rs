@@ -8,6 +8,7 @@ use cross_shard_msg::{Duration, NodeId, Refusal, Timestamp};
 
 use super::input::{MachineUse, ProcessFacts, RunData};
 use super::joined::Joined;
+use super::migrations::MigrationResults;
 use super::results::{PhaseResults, Results};
 
 /// The load generator lagged if its 99th percentile is above this.
@@ -27,6 +28,8 @@ pub const DONE_SHARE_BOUND: f64 = 0.9;
 pub const QUEUE_GROWTH_BOUND: f64 = 0.05;
 /// The network was saturated if full queues refused this share of what was offered.
 pub const FULL_SHARE_BOUND: f64 = 0.01;
+/// Most different failures of a strategy that are told; partitioner.csv has all of them.
+const MOST_FAILURES: usize = 3;
 /// Below so many transactions in half a phase, saturation is not judged.
 pub const FEWEST_JUDGED: u64 = 20;
 
@@ -57,10 +60,42 @@ pub(super) fn warnings(run: &RunData, networks: &[Joined<'_>], results: &Results
     }
     warnings.run.extend(full_queues(results));
     warnings.run.extend(left_out(&results.total));
+    warnings.run.extend(results.migrations.iter().flat_map(migrations));
+    warnings.machine.extend(strategy_failures(run));
     warnings.machine.extend(timers(run));
     warnings.machine.extend(run.machine.as_ref().and_then(|machine| cpu(run, machine)));
     warnings.machine.extend(run.machine.as_ref().and_then(|machine| run_queue(run, machine)));
     warnings
+}
+
+/// Epochs without an answer, and accounts that are nowhere.
+fn migrations(results: &MigrationResults) -> Vec<String> {
+    let mut texts = Vec::new();
+    if !results.failed.is_empty() {
+        let epochs: Vec<String> = results.failed.iter().map(ToString::to_string).collect();
+        texts.push(format!(
+            "the strategy failed after epoch {}: accounts stayed where they were",
+            epochs.join(", ")
+        ));
+    }
+    let open = results.unfinished();
+    if open > 0 {
+        texts.push(format!("{open} accounts had not arrived at their new home when the run ended"));
+    }
+    texts
+}
+
+/// What a strategy says that failed. The same failure is said once.
+fn strategy_failures(run: &RunData) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let questions = run.networks.iter().flat_map(|network| &network.questions);
+    for failure in questions.filter_map(|asked| asked.failure.as_ref()) {
+        let text = format!("the strategy failed: {}", failure.replace('\n', " | "));
+        if !texts.contains(&text) && texts.len() < MOST_FAILURES {
+            texts.push(text);
+        }
+    }
+    texts
 }
 
 fn generator(total: &PhaseResults) -> Option<String> {

@@ -12,7 +12,7 @@ use super::joined::Joined;
 use super::results::{PhaseResults, Results};
 use super::stages::Part;
 use crate::cli::Exit;
-use crate::scenario::{Limit, Metric, Scenario, Stage, Statistic, Threshold};
+use crate::scenario::{Limit, Metric, Scenario, Side, Stage, Statistic, Threshold};
 
 /// How a run ended; the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +197,19 @@ fn measure(threshold: &Threshold, phase: &PhaseResults, results: &Results) -> Op
             Some(Quantity::Number(results.checkpoints.finalized as f64))
         }
         Metric::CheckpointLatency(statistic) => of(&results.checkpoints.latency, statistic),
+        Metric::Migrations(count) => {
+            let count = results.migrations.as_ref()?.count(count);
+            Some(Quantity::Number(count as f64))
+        }
+        Metric::Stalled(statistic) => of(&results.migrations.as_ref()?.stalled, statistic),
+        Metric::MigrationRatio(side) => {
+            let migrations = results.migrations.as_ref()?;
+            let ratio = match side {
+                Side::Before => migrations.ratio_before,
+                Side::After => migrations.ratio_after,
+            };
+            ratio.map(Quantity::Number)
+        }
     }
 }
 

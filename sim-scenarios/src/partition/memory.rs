@@ -1,17 +1,17 @@
 //! The memory of this process, as Linux counts it.
 
 /// Bytes in memory now. `None` where the system does not tell.
-pub(super) fn resident() -> Option<u64> {
+pub(crate) fn resident() -> Option<u64> {
     field("VmRSS:")
 }
 
 /// The most bytes in memory since [`forget_peak`], or since the start.
-pub(super) fn peak() -> Option<u64> {
+pub(crate) fn peak() -> Option<u64> {
     field("VmHWM:")
 }
 
 /// Lets the peak begin anew. `false` where the system does not do that.
-pub(super) fn forget_peak() -> bool {
+pub(crate) fn forget_peak() -> bool {
     std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 

@@ -8,7 +8,7 @@ pub mod chosen;
 pub mod evaluate;
 mod exchange;
 pub mod external;
-mod memory;
+pub(crate) mod memory;
 pub mod own;
 pub mod quality;
 pub mod report;

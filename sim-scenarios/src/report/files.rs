@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{csv_files, histogram_log, html, manifest, summary};
+use super::{csv_files, histogram_log, html, manifest, migrations, summary};
 use crate::metrics::Measured;
 use crate::scenario::Span;
 
-/// The files that [`write`] writes. `senders.csv` only where a trace was replayed.
+/// The files that [`write`] writes. `senders.csv` only where a trace was replayed; `migrations.csv`,
+/// `epochs.csv` and `partitioner.csv` only where accounts may move.
 pub const FILES: &[&str] = &[
     "scenario.toml",
     "summary.json",
@@ -20,6 +21,9 @@ pub const FILES: &[&str] = &[
     "blocks.csv",
     "checkpoints.csv",
     "senders.csv",
+    "migrations.csv",
+    "epochs.csv",
+    "partitioner.csv",
     "inclusion.hlog",
     "cross_shard.hlog",
     "settlement.hlog",
@@ -62,6 +66,11 @@ pub fn write(measured: &Measured<'_>, directory: &Path) -> Result<(), ReportErro
     file("legs.csv", &|out| csv_files::legs(measured, out))?;
     if !measured.run.substitutes.is_empty() {
         file("senders.csv", &|out| csv_files::senders(measured, out))?;
+    }
+    if let Some(results) = &measured.results.migrations {
+        file("migrations.csv", &|out| migrations::migrations(results, out))?;
+        file("epochs.csv", &|out| migrations::epochs(results, out))?;
+        file("partitioner.csv", &|out| migrations::partitioner(measured, out))?;
     }
     // From the files above, so that a run's directory can always give it again.
     html::write(directory)

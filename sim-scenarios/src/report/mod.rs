@@ -11,6 +11,7 @@ pub mod histogram_log;
 pub mod html;
 pub mod life;
 pub mod manifest;
+pub mod migrations;
 pub mod number;
 pub mod summary;
 mod table;

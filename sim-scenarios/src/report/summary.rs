@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::SCHEMA_VERSION;
 use super::byzantine::ByzantineSummary;
+use super::migrations::MigrationsSummary;
 use super::number::{milliseconds, rounded};
 use crate::metrics::graph;
 use crate::metrics::results::{Counts, PhaseResults, Spread, failure_name};
@@ -50,6 +51,8 @@ pub struct Summary {
     skipped_rows: Counted,
     setup: Setup,
     faults: Vec<FaultSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrations: Option<MigrationsSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     byzantine: Option<ByzantineSummary>,
     warnings: Vec<String>,
@@ -102,6 +105,7 @@ pub fn summary(measured: &Measured<'_>) -> Summary {
         skipped_rows: results.skipped.clone(),
         setup: Setup { transactions: results.setup.0, settled: results.setup.1 },
         faults: measured.run.faults.iter().map(FaultSummary::of).collect(),
+        migrations: MigrationsSummary::of(measured),
         byzantine: ByzantineSummary::of(measured),
         warnings: results.warnings.run.clone(),
     }
@@ -283,7 +287,7 @@ impl Scopes {
 
 /// A distribution in milliseconds; without a measurement, `null`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct Times {
+pub(super) struct Times {
     count: u64,
     p50: Option<f64>,
     p90: Option<f64>,
@@ -293,7 +297,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(distribution: &Distribution) -> Self {
+    pub(super) fn of(distribution: &Distribution) -> Self {
         let at = |statistic| distribution.time(statistic).map(milliseconds);
         Self {
             count: distribution.count(),

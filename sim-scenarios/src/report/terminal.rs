@@ -8,6 +8,7 @@ use cross_shard_msg::Timestamp;
 use simulation::checkers::Checked;
 
 use super::byzantine;
+use super::migrations;
 use super::number::{grouped, plain};
 use super::summary::gate_name;
 use super::tables::{self, MAX_SHARDS_SHOWN, percent};
@@ -50,6 +51,7 @@ pub fn terminal(measured: &Measured<'_>, directory: &Path, style: Style) -> Stri
     report.invariants(results);
     report.problems(results);
     report.byzantine(measured);
+    report.migrations(measured);
     report.faults(measured);
     report.transactions(results);
     report.table(&tables::latencies(&results.total));
@@ -162,6 +164,17 @@ impl Report {
     /// What Byzantine nodes did, and whom it hurt.
     fn byzantine(&mut self, measured: &Measured<'_>) {
         let lines = byzantine::lines(measured);
+        if !lines.is_empty() {
+            self.blank();
+        }
+        for line in lines {
+            self.wrapped("  ", &line);
+        }
+    }
+
+    /// Epochs, and what it took to move accounts.
+    fn migrations(&mut self, measured: &Measured<'_>) {
+        let lines = migrations::lines(measured);
         if !lines.is_empty() {
             self.blank();
         }

@@ -13,7 +13,7 @@ use shard_node::ShardRecord;
 use simulation::checkers::Records;
 
 use super::reexecute::ShardLogs;
-use crate::launch::{NetworkPlan, NodeFacts};
+use crate::launch::{NetworkPlan, NodeFacts, Question, Questions, questions_file};
 
 /// What was left on disk.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Collected {
     pub logs: ShardLogs,
     /// Observations by node.
     pub observations: BTreeMap<NodeId, Vec<Observation>>,
+    /// What coordinators asked their strategy.
+    pub questions: Vec<Question>,
     /// Files that end within an entry, as a killed process leaves them.
     pub torn: Vec<PathBuf>,
 }
@@ -34,7 +36,7 @@ pub enum CollectError {
     /// A record log.
     #[error(transparent)]
     Records(#[from] RecordError),
-    /// An observation log.
+    /// An observation log, or what was asked of the strategy.
     #[error("{path}: {source}")]
     Observations {
         /// Which.
@@ -56,6 +58,7 @@ pub fn collect<'a>(
         records: empty_records(plan),
         logs: ShardLogs::new(),
         observations: BTreeMap::new(),
+        questions: Vec::new(),
         torn: Vec::new(),
     };
     for facts in nodes {
@@ -106,6 +109,12 @@ impl Collected {
             if torn {
                 self.torn.push(facts.records.clone());
             }
+        }
+        if matches!(facts.node, NodeId::Coordinator(_)) {
+            let path = questions_file(&facts.records);
+            let asked = Questions::read(&path)
+                .map_err(|source| CollectError::Observations { path, source })?;
+            self.questions.extend(asked);
         }
         if facts.observations.exists() {
             let observations = read_observations(&facts.observations).map_err(|source| {

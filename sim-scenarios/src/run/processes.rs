@@ -206,6 +206,7 @@ pub fn run(
             mainnet,
             observations: collected.observations,
             records: collected.records,
+            questions: collected.questions,
             end: watch.end,
             processes: process_facts,
         },

@@ -148,6 +148,7 @@ impl Whole {
             mainnet,
             observations: simulated.observations,
             records: simulated.records,
+            questions: plan.strategy.as_ref().map(|it| it.questions().take()).unwrap_or_default(),
             end: simulated.end,
             processes: std::collections::BTreeMap::new(),
         });

@@ -482,7 +482,7 @@ impl NetworkPlan {
             index,
             key: cross_shard_msg::SecretKey::from_seed(&seed),
             settings: (*self.settings).clone(),
-            partitioner: None,
+            partitioner: self.strategy.as_ref().map(|strategy| strategy.config(index)),
         }
     }
 }

@@ -36,6 +36,44 @@ pub enum Metric {
     CheckpointsFinalized,
     /// `checkpoints.latency.p99`, …
     CheckpointLatency(Statistic),
+    /// `migrations.accounts`, …
+    Migrations(MigrationCount),
+    /// `migrations.stalled.p99`, …: how long an account was nowhere.
+    Stalled(Statistic),
+    /// `migrations.cross_shard_ratio.before`, `.after`
+    MigrationRatio(Side),
+}
+
+/// What is counted of migrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MigrationCount {
+    /// Accounts that arrived at a new home.
+    Accounts,
+    /// Moves that checkpoints decided.
+    Moves,
+    /// Accounts that left and did not arrive.
+    Unfinished,
+    /// Slots of storage that moved.
+    Slots,
+    /// Bytes of what moved.
+    Bytes,
+    /// Receipts that waited for an account.
+    Parked,
+    /// Receipts that were sent on.
+    Forwarded,
+    /// Epochs about which the strategy was asked.
+    Asked,
+    /// Epochs about which it failed.
+    Failed,
+}
+
+/// Before the first migration, or after the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Before.
+    Before,
+    /// After.
+    After,
 }
 
 /// Which part of a transaction's life is measured.
@@ -144,10 +182,13 @@ impl Metric {
         match self {
             Self::Latency(_, _, statistic)
             | Self::Stage(_, statistic)
+            | Self::Stalled(statistic)
             | Self::CheckpointLatency(statistic) => statistic != Statistic::Count,
             Self::Throughput
             | Self::CrossShardRatio
             | Self::Transactions(_)
+            | Self::Migrations(_)
+            | Self::MigrationRatio(_)
             | Self::CheckpointsFinalized => false,
         }
     }
@@ -170,6 +211,9 @@ impl Metric {
         metrics.extend(Outcome::ALL.iter().map(|o| Self::Transactions(*o)));
         metrics.push(Self::CheckpointsFinalized);
         metrics.extend(Statistic::ALL.iter().map(|s| Self::CheckpointLatency(*s)));
+        metrics.extend(MigrationCount::ALL.iter().map(|count| Self::Migrations(*count)));
+        metrics.extend(Statistic::ALL.iter().map(|s| Self::Stalled(*s)));
+        metrics.extend(Side::ALL.iter().map(|side| Self::MigrationRatio(*side)));
         metrics
     }
 
@@ -235,6 +279,18 @@ words!(Outcome {
     Replaced = "replaced",
     Unfinished = "unfinished",
 });
+words!(MigrationCount {
+    Accounts = "accounts",
+    Moves = "moves",
+    Unfinished = "unfinished",
+    Slots = "slots",
+    Bytes = "bytes",
+    Parked = "parked",
+    Forwarded = "forwarded",
+    Asked = "asked",
+    Failed = "failed",
+});
+words!(Side { Before = "before", After = "after" });
 // `<=` before `<`, so that the first that fits is the longest that fits.
 words!(Comparison {
     LessOrEqual = "<=",
@@ -255,6 +311,9 @@ impl fmt::Display for Metric {
             Self::Transactions(outcome) => write!(f, "transactions.{outcome}"),
             Self::CheckpointsFinalized => f.write_str("checkpoints.finalized"),
             Self::CheckpointLatency(statistic) => write!(f, "checkpoints.latency.{statistic}"),
+            Self::Migrations(count) => write!(f, "migrations.{count}"),
+            Self::Stalled(statistic) => write!(f, "migrations.stalled.{statistic}"),
+            Self::MigrationRatio(side) => write!(f, "migrations.cross_shard_ratio.{side}"),
         }
     }
 }
@@ -286,7 +345,7 @@ mod tests {
     #[test]
     fn every_metric_is_found_by_its_path() {
         let all = Metric::all();
-        assert_eq!(all.len(), 10 * 6 + 4 * 6 + 2 + 7 + 1 + 6);
+        assert_eq!(all.len(), 10 * 6 + 4 * 6 + 2 + 7 + 1 + 6 + 9 + 6 + 2);
         for metric in all {
             assert_eq!(Metric::from_path(&metric.to_string()), Some(metric));
         }

@@ -97,6 +97,7 @@ impl World {
                 .map(|index| NodeId::Coordinator(ValidatorIndex(index))),
         );
         let network = NetworkData {
+            questions: Vec::new(),
             label: 0,
             transactions: Vec::new(),
             mainnet: None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::{B256, Bytes};
 use cross_shard_msg::{
-    Admission, Checkpoint, CheckpointNumber, Congestion, Crosslink, Epoch, Height, LegNotice,
+    Admission, Checkpoint, CheckpointNumber, Congestion, Crosslink, Epoch, Height, LegNotice, Move,
     Placement, Submission, Transaction,
 };
 use partitioning::{Base, Residents};
@@ -116,9 +116,37 @@ impl Lab {
     }
 
     pub(super) fn answer(&mut self, index: usize, outcome: Result<(), Refusal>) {
+        self.answer_from(0, index, outcome);
+    }
+
+    pub(super) fn answer_from(&mut self, shard: u32, index: usize, outcome: Result<(), Refusal>) {
         let hash = Transaction::decode(self.workload.encoded(index)).unwrap().hash();
         let admission = Admission { hash, outcome };
-        self.hear_shard(0, Message::Admissions(vec![admission]));
+        self.hear_shard(shard, Message::Admissions(vec![admission]));
+    }
+
+    /// The old home made the block that sends accounts away, and refuses what waited of them.
+    pub(super) fn drop_moved(&mut self, shard: u32, height: u64, indices: &[usize]) {
+        let key = |index: &usize| (self.workload.transactions[*index].key, Refusal::Moved);
+        let notice = BlockNotice {
+            shard: ShardId(shard),
+            height: Height(height),
+            legs: Vec::new(),
+            dropped: indices.iter().map(key).collect(),
+            placements: Vec::new(),
+        };
+        self.hear_shard(shard, Message::Included(Arc::new(notice)));
+    }
+
+    /// A checkpoint that moves an account, from two coordinators.
+    pub(super) fn relocate(&mut self, account: Address, from: u32, to: u32) {
+        self.checkpoints += 1;
+        let moved = Move { account, from: ShardId(from), to: ShardId(to) };
+        let checkpoint = checkpoint(self.checkpoints, &[], Vec::new());
+        let checkpoint = Checkpoint { moves: vec![moved], ..checkpoint };
+        for validator in [0, 2] {
+            self.hear_coordinator(validator, checkpoint.clone());
+        }
     }
 
     pub(super) fn block(&mut self, shard: u32, height: u64, legs: &[LegNotice]) {

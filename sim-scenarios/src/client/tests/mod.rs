@@ -126,6 +126,70 @@ fn a_dropped_transaction_is_retried_too() {
     assert_eq!(lab.sent.len(), 2);
 }
 
+/// A transaction whose sender moves from its home to the next shard while it waits there.
+fn moving() -> (Lab, Address, u32, u32) {
+    let mut lab = Lab::new(TRANSFERS, 1);
+    lab.until(60);
+    let sender = lab.workload.sender(0).unwrap();
+    let old = route(&lab.allocation, &sender).0;
+    (lab, sender, old, (old + 1) % 4)
+}
+
+#[test]
+fn a_senders_new_home_gets_what_the_old_one_drops() {
+    let (mut lab, sender, old, new) = moving();
+    lab.answer_from(old, 0, Ok(()));
+    lab.relocate(sender, old, new);
+    lab.drop_moved(old, 1, &[0]);
+    lab.until(70);
+    let sent: Vec<u32> = lab.sent.iter().map(|(_, shard, _)| shard.0).collect();
+    assert_eq!(sent, [old, new], "at once: the new home is known");
+    // On its way it is asked for again and again, so that it misses no block.
+    lab.answer_from(new, 0, Err(Refusal::InFlight));
+    lab.until(85);
+    lab.answer_from(new, 0, Err(Refusal::InFlight));
+    lab.until(100);
+    let sent = lab.sent_at(0);
+    assert_eq!(sent.len(), 4, "{sent:?}");
+    assert!(lab.sent[2..].iter().all(|(_, shard, _)| shard.0 == new));
+}
+
+#[test]
+fn a_client_that_knows_less_than_the_shard_follows_when_it_hears() {
+    let (mut lab, sender, old, new) = moving();
+    lab.answer_from(old, 0, Err(Refusal::Moved));
+    lab.until(80);
+    lab.answer_from(old, 0, Err(Refusal::Moved));
+    lab.relocate(sender, old, new);
+    lab.until(100);
+    // And one that knows more waits for the shard.
+    lab.answer_from(new, 0, Err(Refusal::Moved));
+    lab.until(120);
+    let sent: Vec<u32> = lab.sent.iter().map(|(_, shard, _)| shard.0).collect();
+    assert_eq!(sent, [old, old, new, new]);
+}
+
+#[test]
+fn a_moved_senders_transactions_stay_in_nonce_order() {
+    let mut lab = Lab::new(TRANSFERS, 400);
+    lab.until(1_060);
+    let user = lab.workload.transactions[0].sender;
+    let own: Vec<usize> =
+        (0..400).filter(|index| lab.workload.transactions[*index].sender == user).collect();
+    let sender = lab.workload.sender(0).unwrap();
+    let old = route(&lab.allocation, &sender).0;
+    lab.sent.clear();
+    // One of them waits for another reason, and for longer.
+    lab.answer_from(old, own[1], Err(Refusal::MempoolFull));
+    lab.relocate(sender, old, (old + 1) % 4);
+    let others: Vec<usize> = own.iter().copied().filter(|index| *index != own[1]).rev().collect();
+    lab.drop_moved(old, 1, &others);
+    lab.until(1_070);
+    let again: Vec<usize> = lab.sent.iter().map(|(_, _, index)| *index).collect();
+    assert_eq!(again, own);
+    assert!(lab.sent.iter().all(|(_, shard, _)| shard.0 == (old + 1) % 4));
+}
+
 /// Every order of three notices and of three checkpoints ends the same way.
 #[test]
 fn legs_and_checkpoints_arrive_in_any_order() {

@@ -109,7 +109,9 @@ fn unknown_metric(at: &Place, path: &str) -> Problem {
     let help = "metrics: {inclusion, settlement, finality}[.intra, .cross].{p50, p90, p99, p999, \
                 max, count}, cross_shard[.gate, .network, .queue, .execution].{…}, throughput_tps, \
                 cross_shard_ratio, transactions.{offered, admitted, refused, settled, failed, \
-                replaced, unfinished}, checkpoints.finalized, checkpoints.latency.{…}";
+                replaced, unfinished}, checkpoints.finalized, checkpoints.latency.{…}, \
+                migrations.{accounts, moves, unfinished, slots, bytes, parked, forwarded, asked, \
+                failed}, migrations.stalled.{…}, migrations.cross_shard_ratio.{before, after}";
     Problem {
         title: format!("unknown metric `{path}`"),
         at: Some(at.clone()),
@@ -124,7 +126,7 @@ fn condition_of(metric: Metric, node: &Node) -> Result<(Comparison, Limit), Wron
         Metric::Transactions(outcome) if outcome != Outcome::Offered => {
             "a comparison such as \"== 0\" or \"<= 1%\""
         }
-        Metric::CrossShardRatio => "a comparison such as \">= 50%\"",
+        Metric::CrossShardRatio | Metric::MigrationRatio(_) => "a comparison such as \">= 50%\"",
         _ => "a comparison such as \">= 100\"",
     };
     let text = kind::string(node, example)?.trim();
@@ -151,7 +153,7 @@ fn limit_of(metric: Metric, text: &str) -> Option<Limit> {
     if text.ends_with('%') {
         let share = Fraction::read(text).ok()?;
         return match metric {
-            Metric::CrossShardRatio => Some(Limit::Number(share.as_f64())),
+            Metric::CrossShardRatio | Metric::MigrationRatio(_) => Some(Limit::Number(share.as_f64())),
             Metric::Transactions(Outcome::Offered) => None,
             Metric::Transactions(_) => Some(Limit::OfOffered(share)),
             _ => None,
