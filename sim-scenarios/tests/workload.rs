@@ -45,6 +45,7 @@ fn transfers(per_second: u64, cross_shard: Option<u32>) -> Load {
     Load::Transfer(TransferLoad {
         rate: Rate { per_kilosecond: per_second * 1_000 },
         arrivals: Arrivals::Uniform,
+        curve: Curve::Constant,
         value: Wei::from(1),
         cross_shard: cross_shard.map(|millionths| Fraction { millionths }),
     })
@@ -55,6 +56,7 @@ fn trace(per_second: u64, value: Option<u64>, count: Option<u64>) -> Load {
         file: file("trace.csv"),
         rate: Rate { per_kilosecond: per_second * 1_000 },
         arrivals: Arrivals::Uniform,
+        curve: Curve::Constant,
         value: value.map(Wei::from),
         count,
     })
@@ -304,6 +306,7 @@ fn token_calls(instances: u32, cross_shard: Option<u32>) -> CallLoad {
     CallLoad {
         rate: Rate { per_kilosecond: 500_000 },
         arrivals: Arrivals::Uniform,
+        curve: Curve::Constant,
         contract: Contract::Shipped("erc20"),
         instances,
         constructor: Vec::new(),

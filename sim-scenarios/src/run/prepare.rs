@@ -15,7 +15,7 @@ use crate::metrics::{Substitute, TransactionInfo, TransactionKind};
 use crate::scenario::{Load, MainnetBlocksLoad, Scenario};
 use crate::workload::mainnet_blocks::Expected;
 use crate::workload::{
-    self, BlockNetwork, MainnetBlocks, SignError, SignedWorkload, Skipped, Stage, Workers,
+    self, BlockNetwork, MainnetBlocks, Planned, SignError, SignedWorkload, Skipped, Stage, Workers,
     Workload, WorkloadError,
 };
 
@@ -208,17 +208,21 @@ fn describe(
                 load: plan.load,
                 scheduled: Timestamp(plan.at.0),
                 setup: plan.stage.is_setup(),
-                kind: kind(scenario, plan.stage, plan.phase, plan.load),
+                kind: kind(scenario, plan),
                 source: source_of(allocation, &sender),
             }
         })
         .collect()
 }
 
-fn kind(scenario: &Scenario, stage: Stage, phase: u16, load: u16) -> TransactionKind {
-    let phase = scenario.phases.get(usize::from(phase));
-    match phase.and_then(|phase| phase.loads.get(usize::from(load))) {
-        Some(Load::Call(_)) if stage == Stage::Deploy => TransactionKind::Deploy,
+fn kind(scenario: &Scenario, plan: &Planned) -> TransactionKind {
+    let phase = scenario.phases.get(usize::from(plan.phase));
+    match phase.and_then(|phase| phase.loads.get(usize::from(plan.load))) {
+        Some(Load::Call(_) | Load::Communities(_)) if plan.stage == Stage::Deploy => {
+            TransactionKind::Deploy
+        }
+        Some(Load::Communities(_)) if plan.input.is_empty() => TransactionKind::Transfer,
+        Some(Load::Communities(_)) => TransactionKind::Call,
         Some(Load::Call(_)) => TransactionKind::Call,
         Some(Load::Trace(_)) => TransactionKind::Trace,
         Some(Load::MainnetBlocks(_)) => TransactionKind::Mainnet,

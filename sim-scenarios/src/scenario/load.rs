@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use alloy_primitives::{Address, B256, U256};
-use cross_shard_msg::{Gas, Wei};
+use cross_shard_msg::{Duration, Gas, Wei};
 
-use super::unit::{Fraction, Rate};
+use super::types::Popularity;
+use super::unit::{Fraction, Rate, print_duration};
 
 /// One stream of transactions of a phase.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Load {
     /// Plain transfers between the scenario's accounts.
     Transfer(TransferLoad),
     /// Calls to a contract that is deployed first.
     Call(CallLoad),
+    /// Transfers and calls of accounts that form communities, with hubs and drift.
+    Communities(CommunitiesLoad),
     /// A recorded list of transactions, replayed as transfers.
     Trace(TraceLoad),
     /// Real mainnet blocks, each in a network of its own.
@@ -27,6 +30,8 @@ pub struct TransferLoad {
     pub rate: Rate,
     /// How arrivals are spaced.
     pub arrivals: Arrivals,
+    /// How the rate changes over the phase.
+    pub curve: Curve,
     /// What each transfers.
     pub value: Wei,
     /// This share has its recipient on another shard, the others on the sender's. `None`: as
@@ -41,6 +46,8 @@ pub struct CallLoad {
     pub rate: Rate,
     /// How arrivals are spaced.
     pub arrivals: Arrivals,
+    /// How the rate changes over the phase.
+    pub curve: Curve,
     /// The contract's artifact.
     pub contract: Contract,
     /// How many copies are deployed before the run's clock starts, each by another account, and
@@ -125,16 +132,144 @@ pub enum Argument {
     Word(B256),
 }
 
-/// Replays a CSV in BlockEmulator's column order as transfers. Rows without a recipient and rows
-/// to oneself are skipped and counted.
+/// Transfers and calls of the scenario's accounts, each of which belongs to a community. Contracts
+/// are created before the run's clock starts, those alone that the plan calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommunitiesLoad {
+    /// Mean number of arrivals per second.
+    pub rate: Rate,
+    /// How arrivals are spaced.
+    pub arrivals: Arrivals,
+    /// How the rate changes over the phase.
+    pub curve: Curve,
+    /// What each plain transfer carries.
+    pub value: Wei,
+    /// How many. 1 to 65,536, at most half of the accounts: each has at least two.
+    pub communities: u32,
+    /// How large they are, relative to each other.
+    pub sizes: Popularity,
+    /// Of what does not go to a hub: the share that stays in the sender's community. Above 0 and
+    /// below 1 only with two communities.
+    pub inside: Fraction,
+    /// Share of plain transfers.
+    pub transfers: Fraction,
+    /// Share of ERC-20 transfers.
+    pub token_transfers: Fraction,
+    /// Share of ERC-20 approvals. The three are at most 1; the rest calls services.
+    pub approvals: Fraction,
+    /// Who sends.
+    pub senders: Senders,
+    /// The communities' contracts.
+    pub contracts: Contracts,
+    /// What all communities use.
+    pub hubs: Hubs,
+    /// How all this changes. `None`: not at all.
+    pub drift: Option<Drift>,
+}
+
+/// Regular senders come by Zipf's law; all others send in turn, so that each comes again only after
+/// all of them did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Senders {
+    /// Share of the accounts that are regulars; at least one account is.
+    pub regulars: Fraction,
+    /// Share of the transactions that regulars send.
+    pub share: Fraction,
+    /// Exponent of their popularity. Above 0, at most 10.
+    pub zipf: f64,
+}
+
+/// Contracts that belong to communities, in turn by rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contracts {
+    /// ERC-20 tokens of all communities. At least one for each, at most a million.
+    pub tokens: u32,
+    /// Other contracts of all communities. As many.
+    pub services: u32,
+    /// Exponent of their popularity, and of the services that are hubs. Above 0, at most 10.
+    pub zipf: f64,
+}
+
+/// Accounts and contracts that all communities use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hubs {
+    /// Accounts that all pay to. At most the number of accounts.
+    pub accounts: u32,
+    /// Share of the plain transfers that go there; 0 without any.
+    pub account_share: Fraction,
+    /// Tokens of all. At most 10,000.
+    pub tokens: u32,
+    /// Share of the token transfers that go there.
+    pub token_share: Fraction,
+    /// Share of the approvals that go there.
+    pub approval_share: Fraction,
+    /// Other contracts of all. At most 10,000.
+    pub services: u32,
+    /// Share of the calls of services that go there.
+    pub service_share: Fraction,
+    /// Exponent of the popularity of accounts and tokens. Above 0, at most 10.
+    pub zipf: f64,
+}
+
+/// What changes, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// From one change to the next, counted from the phase's start. At least 1 ms.
+    pub every: Duration,
+    /// Share of the accounts that change community, in exchange with others.
+    pub members: Fraction,
+    /// Each regular sender and each hub is replaced with this probability.
+    pub hot: Fraction,
+}
+
+/// How the rate changes over a phase. The mean over the phase stays the load's rate, so levels only
+/// count relative to each other; they are numbers with three decimals, and not all of them 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// Not at all.
+    Constant,
+    /// From one level to the other, in a straight line.
+    Ramp(Rate, Rate),
+    /// Levels for equal parts of the phase. 1 to 1,000.
+    Steps(Vec<Rate>),
+    /// A wave around 1 that begins upwards.
+    Sine {
+        /// Its period, at least 1 ms.
+        every: Duration,
+        /// How far it goes up and down.
+        depth: Fraction,
+    },
+    /// Level 1, and bursts.
+    Bursts {
+        /// From the beginning of one to that of the next; the phase begins with one.
+        every: Duration,
+        /// How long each lasts. At most `every`.
+        length: Duration,
+        /// The level in it.
+        height: Rate,
+    },
+    /// Levels from a CSV with lines `second,level`, ascending.
+    File {
+        /// The file, plain or gzip.
+        file: FileRef,
+        /// Whether its whole time is stretched to the phase. If not, the phase has its beginning,
+        /// and begins with it again where it is shorter.
+        stretch: bool,
+    },
+}
+
+/// Replays a file in BlockEmulator's columns as transfers. Rows without a recipient and rows to
+/// oneself are skipped and counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceLoad {
-    /// The CSV, plain or gzip.
+    /// A Parquet file by its name (`.parquet`), else a CSV, plain or gzip.
     pub file: FileRef,
     /// Mean number of arrivals per second.
     pub rate: Rate,
     /// How arrivals are spaced.
     pub arrivals: Arrivals,
+    /// How the rate changes over the phase.
+    pub curve: Curve,
     /// Replaces the amount of every row.
     pub value: Option<Wei>,
     /// How many transactions are sent, repeating the file if need be. `None`: the file once.
@@ -177,6 +312,48 @@ pub struct FileRef {
     pub written: String,
     /// Where it is. It existed when the scenario was read.
     pub path: PathBuf,
+}
+
+impl Load {
+    /// Mean arrivals per second, how they are spaced, and how the rate changes; none for real
+    /// blocks, which come all at once.
+    #[must_use]
+    pub fn pace(&self) -> Option<(Rate, Arrivals, &Curve)> {
+        match self {
+            Self::Transfer(load) => Some((load.rate, load.arrivals, &load.curve)),
+            Self::Call(load) => Some((load.rate, load.arrivals, &load.curve)),
+            Self::Communities(load) => Some((load.rate, load.arrivals, &load.curve)),
+            Self::Trace(load) => Some((load.rate, load.arrivals, &load.curve)),
+            Self::MainnetBlocks(_) => None,
+        }
+    }
+}
+
+/// As a value in a scenario file.
+impl std::fmt::Display for Curve {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Constant => f.write_str("\"constant\""),
+            Self::Ramp(from, to) => write!(f, "{{ ramp = [{from}, {to}] }}"),
+            Self::Steps(levels) => {
+                let levels: Vec<String> = levels.iter().map(ToString::to_string).collect();
+                write!(f, "{{ steps = [{}] }}", levels.join(", "))
+            }
+            Self::Sine { every, depth } => {
+                write!(f, "{{ sine = \"{}\", depth = {depth} }}", print_duration(*every))
+            }
+            Self::Bursts { every, length, height } => write!(
+                f,
+                "{{ bursts = \"{}\", length = \"{}\", height = {height} }}",
+                print_duration(*every),
+                print_duration(*length)
+            ),
+            Self::File { file, stretch } => {
+                let file = toml::Value::String(file.written.clone());
+                write!(f, "{{ file = {file}, stretch = {stretch} }}")
+            }
+        }
+    }
 }
 
 impl Function {

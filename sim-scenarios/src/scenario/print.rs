@@ -7,11 +7,13 @@ use cross_shard_msg::Gate;
 
 use super::byzantine::Byzantine;
 use super::fault::{Damage, Fault, FaultKind, FaultTarget};
-use super::load::{Argument, Arrivals, Blocks, CallLoad, CallTemplate, Contract, Load};
+use super::load::{
+    Argument, Arrivals, Blocks, CallLoad, CallTemplate, CommunitiesLoad, Contract, Load,
+};
 use super::network::{AllocationRule, BlockPhase, LinkOverride, Network, Signatures};
 use super::threshold::Threshold;
 use super::types::{Phase, Popularity, Scenario};
-use super::unit::{Bandwidth, Rate, print_duration, print_wei};
+use super::unit::{Bandwidth, print_duration, print_wei};
 
 /// Prints as a scenario file that [`parse`](super::parse) resolves to the same scenario.
 impl Display for Scenario {
@@ -29,12 +31,7 @@ impl Scenario {
         page.header("[accounts]");
         page.plain("count", self.accounts.count);
         page.text("balance", &print_wei(self.accounts.balance));
-        match self.accounts.popularity {
-            Popularity::Uniform => page.text("popularity", "uniform"),
-            Popularity::Zipf { exponent } => {
-                page.plain("popularity", format!("{{ zipf = {exponent:?} }}"));
-            }
-        }
+        popularity(&mut page, "popularity", self.accounts.popularity);
         page.plain("all_local", self.accounts.all_local);
         page.header("[client]");
         page.text("retry_deadline", &print_duration(self.client.retry_deadline));
@@ -247,17 +244,18 @@ fn load(page: &mut Page, load: &Load) {
     match load {
         Load::Transfer(transfer) => {
             page.text("kind", "transfer");
-            pace(page, transfer.rate, transfer.arrivals);
+            pace(page, load);
             page.text("value", &print_wei(transfer.value));
             if let Some(share) = transfer.cross_shard {
                 page.plain("cross_shard", share);
             }
         }
-        Load::Call(load) => call(page, load),
+        Load::Call(call_load) => call(page, load, call_load),
+        Load::Communities(communities_load) => communities(page, load, communities_load),
         Load::Trace(trace) => {
             page.text("kind", "trace");
             page.text("file", &trace.file.written);
-            pace(page, trace.rate, trace.arrivals);
+            pace(page, load);
             if let Some(value) = trace.value {
                 page.text("value", &print_wei(value));
             }
@@ -279,18 +277,64 @@ fn load(page: &mut Page, load: &Load) {
     }
 }
 
-fn pace(page: &mut Page, rate: Rate, arrivals: Arrivals) {
-    page.plain("rate", rate);
-    let arrivals = match arrivals {
-        Arrivals::Poisson => "poisson",
-        Arrivals::Uniform => "uniform",
-    };
-    page.text("arrivals", arrivals);
+fn pace(page: &mut Page, load: &Load) {
+    if let Some((rate, arrivals, curve)) = load.pace() {
+        page.plain("rate", rate);
+        let arrivals = match arrivals {
+            Arrivals::Poisson => "poisson",
+            Arrivals::Uniform => "uniform",
+        };
+        page.text("arrivals", arrivals);
+        page.plain("curve", curve);
+    }
 }
 
-fn call(page: &mut Page, load: &CallLoad) {
+fn communities(page: &mut Page, of: &Load, load: &CommunitiesLoad) {
+    page.text("kind", "communities");
+    pace(page, of);
+    page.text("value", &print_wei(load.value));
+    page.plain("communities", load.communities);
+    popularity(page, "sizes", load.sizes);
+    page.plain("inside", load.inside);
+    page.plain("transfers", load.transfers);
+    page.plain("token_transfers", load.token_transfers);
+    page.plain("approvals", load.approvals);
+    page.header("[phase.load.senders]");
+    page.plain("regulars", load.senders.regulars);
+    page.plain("share", load.senders.share);
+    page.plain("zipf", format_args!("{:?}", load.senders.zipf));
+    page.header("[phase.load.contracts]");
+    page.plain("tokens", load.contracts.tokens);
+    page.plain("services", load.contracts.services);
+    page.plain("zipf", format_args!("{:?}", load.contracts.zipf));
+    let hubs = &load.hubs;
+    page.header("[phase.load.hubs]");
+    page.plain("accounts", hubs.accounts);
+    page.plain("account_share", hubs.account_share);
+    page.plain("tokens", hubs.tokens);
+    page.plain("token_share", hubs.token_share);
+    page.plain("approval_share", hubs.approval_share);
+    page.plain("services", hubs.services);
+    page.plain("service_share", hubs.service_share);
+    page.plain("zipf", format_args!("{:?}", hubs.zipf));
+    if let Some(drift) = load.drift {
+        page.header("[phase.load.drift]");
+        page.text("every", &print_duration(drift.every));
+        page.plain("members", drift.members);
+        page.plain("hot", drift.hot);
+    }
+}
+
+fn popularity(page: &mut Page, key: &str, popularity: Popularity) {
+    match popularity {
+        Popularity::Uniform => page.text(key, "uniform"),
+        Popularity::Zipf { exponent } => page.plain(key, format_args!("{{ zipf = {exponent:?} }}")),
+    }
+}
+
+fn call(page: &mut Page, of: &Load, load: &CallLoad) {
     page.text("kind", "call");
-    pace(page, load.rate, load.arrivals);
+    pace(page, of);
     match &load.contract {
         Contract::Shipped(name) => page.text("contract", name),
         Contract::File(file) => page.text("contract", &file.written),

@@ -75,7 +75,7 @@ pub struct ClientSettings {
 }
 
 /// A part of the run with its own load.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
     /// Unique among the phases: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
     pub name: String,

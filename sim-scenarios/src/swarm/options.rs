@@ -116,6 +116,7 @@ impl fmt::Display for Options {
                 let (what, rate) = match load {
                     Load::Transfer(load) => ("transfers", load.rate),
                     Load::Call(load) => ("calls", load.rate),
+                    Load::Communities(load) => ("transactions of communities", load.rate),
                     Load::Trace(load) => ("rows of a trace", load.rate),
                     Load::MainnetBlocks(_) => continue,
                 };

@@ -118,6 +118,7 @@ fn slower(load: &mut Load) {
     match load {
         Load::Transfer(load) => half(&mut load.rate),
         Load::Call(load) => half(&mut load.rate),
+        Load::Communities(load) => half(&mut load.rate),
         Load::Trace(load) => half(&mut load.rate),
         Load::MainnetBlocks(_) => {}
     }

@@ -6,15 +6,17 @@ use partitioning::Allocation;
 use state::GenesisAccount;
 
 use super::arrivals::Schedule;
+use super::contracts::{Deployments, Maker};
 use super::counterparts::Counterparts;
+use super::curve::Warp;
 use super::popularity::{ByShard, Sampler};
 use super::random::Stream;
 use super::trace::{TraceBook, TraceRows};
 use super::{
-    KeyOf, Open, PhaseSpan, Planned, User, Workers, Workload, WorkloadError, call, keys, trace,
-    transfer,
+    KeyOf, Open, PhaseSpan, Planned, User, Workers, Workload, WorkloadError, call, communities,
+    keys, trace, transfer,
 };
-use crate::scenario::{Arrivals, Load, Rate, Scenario};
+use crate::scenario::{Arrivals, Curve, Load, Rate, Scenario};
 
 /// Builds the workload of a scenario: accounts, schedule, transactions. `allocation` is the one at
 /// genesis. Phases of `mainnet-blocks` are not part of it (see [`super::MainnetBlocks`]).
@@ -39,9 +41,10 @@ pub fn build(
         _ => None,
     };
 
-    let mut deployments = call::Deployments::default();
+    let mut deployments = Deployments::default();
     let mut transactions = Vec::new();
     let mut skipped = Vec::new();
+    let mut planted = Vec::new();
     for load in &traces {
         let context = &load.context;
         match load.load {
@@ -51,6 +54,12 @@ pub fn build(
             Load::Call(call) => {
                 let planner = call::Planner { call, context, pool: &pool, open, scenario };
                 planner.plan(&load.due, &mut deployments, &mut transactions)?;
+            }
+            Load::Communities(load_of) => {
+                let maker = Maker { scenario, context, pool: &pool };
+                let planner = communities::Planner { load: load_of, maker, start: load.start };
+                let due = &load.due;
+                planted.push(planner.plan(due, &mut deployments, &mut transactions)?);
             }
             Load::Trace(_) => {
                 if let Some(rows) = &load.rows {
@@ -84,6 +93,7 @@ pub fn build(
         phases: plan.phases,
         skipped,
         trace_names: names,
+        planted,
     })
 }
 
@@ -188,6 +198,8 @@ struct Scheduled<'a> {
     /// When its transactions are due, counted from the start of the first phase.
     due: Vec<Duration>,
     rows: Option<TraceRows>,
+    /// The phase's first moment.
+    start: Duration,
 }
 
 impl<'a> Plan<'a> {
@@ -218,6 +230,9 @@ impl<'a> Plan<'a> {
                     Load::Call(load) => {
                         (schedule(load.arrivals, load.rate, endless(phase.duration)), None)
                     }
+                    Load::Communities(load) => {
+                        (schedule(load.arrivals, load.rate, endless(phase.duration)), None)
+                    }
                     Load::Trace(load) => {
                         let (due, wanted) = match (load.count, phase.duration) {
                             (None, None) => (None, None),
@@ -242,9 +257,13 @@ impl<'a> Plan<'a> {
                     }
                     Load::MainnetBlocks(_) => (Vec::new(), None),
                 };
+                let curve = load.pace().map_or(&Curve::Constant, |(_, _, curve)| curve);
+                if let Some(warp) = Warp::new(curve, phase.duration, self.open)? {
+                    due.iter_mut().for_each(|at| *at = warp.at(*at));
+                }
                 last = last.max(due.last().copied().unwrap_or(Duration::ZERO));
                 due.iter_mut().for_each(|at| *at = *at + start);
-                loads.push(Scheduled { load, context, due, rows });
+                loads.push(Scheduled { load, context, due, rows, start });
             }
             let end = start + phase.duration.unwrap_or(last);
             let name = phase.name.clone();

@@ -8,30 +8,19 @@
 //! Where everything is local, every shard has its own instances: as many as it takes for no fewer
 //! in all than the scenario asks for, at least one, each created by an account of that shard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
-use alloy_primitives::{Address, Bytes, U256};
-use cross_shard_msg::{Duration, Gas, ShardId, Wei};
+use alloy_primitives::{Address, U256};
+use cross_shard_msg::{Duration, ShardId};
 
 use super::artifact::Artifact;
 use super::build::{Context, Pool};
+use super::contracts::{Deployments, Maker, SUPPLY, TOKEN, next_address};
 use super::popularity::Sampler;
 use super::random::Stream;
-use super::{Open, Planned, Stage, UserIndex, WorkloadError, trace};
-use crate::scenario::{Argument, CallLoad, CallTemplate, Contract, Function, Parameter, Scenario};
-
-/// The ERC-20 that ships.
-const TOKEN: &str = include_str!("../../../contracts/artifacts/Token.json");
-/// Supply of the ERC-20 if the scenario gives none: a billion tokens of 18 decimals.
-const SUPPLY: U256 = U256::from_limbs([0x9fd0_803c_e800_0000, 0x033b_2e3c, 0, 0]);
-/// Gas limit of a deployment, unless the block's is less.
-const DEPLOY_GAS: Gas = Gas(10_000_000);
-/// Gas limit of handing out tokens. A transfer to a new holder takes about 52,000.
-const HAND_OUT_GAS: Gas = Gas(100_000);
-
-/// How many contracts each account has created so far, over all loads.
-pub(super) type Deployments = BTreeMap<u32, u64>;
+use super::{Open, Planned, Stage, WorkloadError, trace};
+use crate::scenario::{Argument, CallLoad, CallTemplate, Contract, Scenario};
 
 /// Plans one load.
 pub(super) struct Planner<'a> {
@@ -106,10 +95,7 @@ impl Planner<'_> {
 
     fn instances(&self, deployments: &mut Deployments) -> Vec<Instance> {
         let instance = |deployer: u32| {
-            let nonce = deployments.entry(deployer).or_default();
-            let address = self.pool.address(deployer).create(*nonce);
-            *nonce += 1;
-            // A contract lives where it is created: at its deployer's home (R-HOME-4).
+            let address = next_address(self.pool, deployer, deployments);
             Instance { deployer, address, shard: self.pool.by_shard.home(deployer) }
         };
         match &self.pool.local {
@@ -149,11 +135,7 @@ impl Planner<'_> {
             }
             input.extend(self.word(*argument, instance.deployer, &mut stream));
         }
-        let gas = Gas(DEPLOY_GAS.0.min(self.scenario.network.gas_limit.0));
-        Ok(Planned {
-            to: None,
-            ..self.planned(Stage::Deploy, Duration::ZERO, instance.deployer, gas, input.into())
-        })
+        Ok(self.maker().deployment(instance.deployer, input.into()))
     }
 
     /// The ERC-20's deployer gives each caller the same part of the supply, and keeps one.
@@ -167,24 +149,9 @@ impl Planner<'_> {
             Some(Argument::Number(supply)) => *supply,
             _ => SUPPLY,
         };
-        let transfer = Function {
-            name: "transfer".to_owned(),
-            parameters: vec![Parameter::Address, Parameter::Uint(256)],
-        };
         for (instance, callers) in instances.iter().zip(callers) {
-            let part = supply / U256::from(callers.len() + 1);
-            for caller in callers.iter().filter(|caller| **caller != instance.deployer) {
-                let mut input = transfer.selector().to_vec();
-                input.extend(self.pool.address(*caller).into_word());
-                input.extend(part.to_be_bytes::<32>());
-                let sender = instance.deployer;
-                let input = input.into();
-                let gas = Gas(HAND_OUT_GAS.0.min(self.scenario.network.gas_limit.0));
-                transactions.push(Planned {
-                    to: Some(instance.address),
-                    ..self.planned(Stage::Prepare, Duration::ZERO, sender, gas, input)
-                });
-            }
+            let Instance { deployer, address, .. } = *instance;
+            self.maker().hand_out(address, deployer, callers, supply, transactions);
         }
     }
 
@@ -274,7 +241,8 @@ impl Planner<'_> {
         for argument in &template.arguments {
             input.extend(self.word(*argument, sender, stream));
         }
-        let planned = self.planned(Stage::Run, at, sender, template.gas, input.into());
+        let (gas, input) = (template.gas, input.into());
+        let planned = self.maker().planned(Stage::Run, at, sender, gas, input);
         Planned { value: template.value, ..planned }
     }
 
@@ -295,18 +263,8 @@ impl Planner<'_> {
         }
     }
 
-    fn planned(&self, stage: Stage, at: Duration, sender: u32, gas: Gas, input: Bytes) -> Planned {
-        Planned {
-            stage,
-            phase: self.context.phase,
-            load: self.context.load,
-            at,
-            sender: UserIndex(sender),
-            to: None,
-            value: Wei::ZERO,
-            gas,
-            input,
-        }
+    fn maker(&self) -> Maker<'_> {
+        Maker { scenario: self.scenario, context: self.context, pool: self.pool }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Workloads: a resolved scenario becomes accounts at genesis and a schedule of transactions, all
 //! of it before the run (rule R-CLI-1) and all of it a function of the scenario.
 //!
-//! In the order in which data flows: [`arrivals`] says when, [`popularity`] says who; [`transfer`],
-//! [`call`] and [`trace`] say what; `counterparts` brings both ends of a transaction to one shard
+//! In the order in which data flows: [`arrivals`] and `curve` say when, [`popularity`] and `society`
+//! say who; [`transfer`], [`call`], `communities` and [`trace`] say what; `counterparts` brings both ends of a transaction to one shard
 //! where that is asked for; [`build`] puts the transactions into one order; [`sign`] gives them
 //! nonces and signatures. [`mainnet_blocks`] is a source of its own: each block is a
 //! network.
@@ -14,13 +14,17 @@ pub mod arrivals;
 pub mod artifact;
 mod build;
 pub mod call;
+mod communities;
+mod contracts;
 mod counterparts;
+mod curve;
 pub mod keys;
 pub mod mainnet_blocks;
 mod parallel;
 pub mod popularity;
 pub mod random;
 pub mod sign;
+mod society;
 pub mod trace;
 pub mod transfer;
 
@@ -68,6 +72,30 @@ pub struct Workload {
     pub skipped: Vec<Skipped>,
     /// Which address stands in for which of a trace, in order of their first appearance.
     pub trace_names: Vec<TraceName>,
+    /// What `communities` loads planted, one for each.
+    pub planted: Vec<Planted>,
+}
+
+/// What one `communities` load planted. Where everything is local, accounts are exchanged after
+/// that, so that addresses say nothing about communities any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    /// Index of the phase.
+    pub phase: u16,
+    /// Index of the load in the phase.
+    pub load: u16,
+    /// The community of each account at the start, and of each contract when it is first called.
+    pub community: Vec<(Address, u32)>,
+    /// Contracts that all communities use when they are first called.
+    pub hubs: Vec<Address>,
+    /// Transactions between an account and an account or a contract of its community.
+    pub inside: u64,
+    /// Transactions between two communities.
+    pub outside: u64,
+    /// Transactions with an account or a contract that all use.
+    pub hub: u64,
+    /// How many times communities and hubs changed.
+    pub periods: u64,
 }
 
 /// An account that sends.
@@ -207,6 +235,14 @@ pub enum WorkloadError {
     NoRows {
         /// As the scenario writes it.
         file: String,
+    },
+    /// The file of an arrival curve is of no use.
+    #[error("{file}: {problem}")]
+    Curve {
+        /// As the scenario writes it.
+        file: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// An artifact does not fit the load.
     #[error("{file}: {problem}")]

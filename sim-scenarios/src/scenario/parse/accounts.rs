@@ -84,10 +84,11 @@ pub(super) fn read_client(notes: &Notes, top: &Section<'_>, network: &ReadNetwor
     ReadClient { max_fee, client }
 }
 
-fn popularity(node: &Node) -> Result<Popularity, Wrong> {
+/// `"uniform"` or `{ zipf = EXPONENT }`.
+pub(super) fn popularity(node: &Node) -> Result<Popularity, Wrong> {
     let expected = "\"uniform\" or { zipf = 1.08 }";
     let wrong = || Err(Wrong::value(format!("expected {expected}")));
-    let exponent = match &node.value {
+    let node = match &node.value {
         Value::Text(text) if text == "uniform" => return Ok(Popularity::Uniform),
         Value::Text(_) => return wrong(),
         Value::Table(table) if table.entries.len() == 1 => match table.entries.get("zipf") {
@@ -97,13 +98,18 @@ fn popularity(node: &Node) -> Result<Popularity, Wrong> {
         Value::Table(_) => return wrong(),
         _ => return Err(Wrong::kind(expected, node)),
     };
-    let number = match &exponent.value {
+    exponent(node).map(|exponent| Popularity::Zipf { exponent })
+}
+
+/// The exponent of Zipf's law: above 0, at most 10.
+pub(super) fn exponent(node: &Node) -> Result<f64, Wrong> {
+    let number = match &node.value {
         Value::Float(text) => text.parse::<f64>().ok(),
         Value::Integer(Some(number)) => u32::try_from(*number).ok().map(f64::from),
         _ => None,
     };
     match number {
-        Some(exponent) if exponent > 0.0 && exponent <= 10.0 => Ok(Popularity::Zipf { exponent }),
+        Some(exponent) if exponent > 0.0 && exponent <= 10.0 => Ok(exponent),
         _ => Err(Wrong::value("expected `zipf` to be a number above 0, at most 10")),
     }
 }

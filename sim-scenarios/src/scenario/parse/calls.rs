@@ -20,7 +20,7 @@ const ARGUMENT: &str =
     "\"account\", \"sender\", a number, a boolean, an amount, or 20 or 32 bytes as \"0x…\"";
 
 pub(super) fn read(context: &Context<'_>, section: &Section<'_>) -> Option<CallLoad> {
-    let (rate, arrivals) = context.pace(section);
+    let pace = context.pace(section);
     let example = "contract = \"erc20\"";
     let contract = section.required("contract", example, |node| contract(context, node));
     let most = context.known.accounts.count.as_ref().map_or(1_024, |count| count.value.min(1_024));
@@ -46,8 +46,9 @@ pub(super) fn read(context: &Context<'_>, section: &Section<'_>) -> Option<CallL
     }
     let cross_shard = context.cross_shard(section);
     Some(CallLoad {
-        rate: rate?.value,
-        arrivals: arrivals?,
+        rate: pace.rate?.value,
+        arrivals: pace.arrivals?,
+        curve: pace.curve?,
         contract: contract?.value,
         instances: instances?.value,
         constructor: constructor?.value,

@@ -5,11 +5,13 @@ use cross_shard_msg::{Duration, Gas, Wei};
 
 use super::super::files::Places;
 use super::super::load::{
-    Arrivals, Blocks, FileRef, Load, MainnetBlocksLoad, TraceLoad, TransferLoad,
+    Arrivals, Blocks, Curve, FileRef, Load, MainnetBlocksLoad, TraceLoad, TransferLoad,
 };
 use super::super::network::TRANSFER_GAS;
 use super::super::unit::{Fraction, Rate, print_wei};
 use super::calls;
+use super::communities;
+use super::curve;
 use super::kind::{self, Wrong};
 use super::phases::{Known, limit_total};
 use super::section::{Field, Notes, Section};
@@ -22,6 +24,7 @@ const MAX_TRANSACTIONS: u64 = 100_000_000;
 enum Kind {
     Transfer,
     Call,
+    Communities,
     Trace,
     MainnetBlocks,
 }
@@ -29,6 +32,7 @@ enum Kind {
 const KINDS: &[(&str, Kind)] = &[
     ("transfer", Kind::Transfer),
     ("call", Kind::Call),
+    ("communities", Kind::Communities),
     ("trace", Kind::Trace),
     ("mainnet-blocks", Kind::MainnetBlocks),
 ];
@@ -43,6 +47,14 @@ pub(super) struct Context<'a> {
     pub(super) duration: Option<&'a Field<Duration>>,
     /// Whether this is the only load of its phase.
     alone: bool,
+}
+
+/// When a load's transactions are due, as far as it could be read.
+#[derive(Debug)]
+pub(super) struct Pace {
+    pub(super) rate: Option<Field<Rate>>,
+    pub(super) arrivals: Option<Arrivals>,
+    pub(super) curve: Option<Curve>,
 }
 
 /// Reads one load; tells also whether it comes to an end by itself.
@@ -63,6 +75,7 @@ pub(super) fn read(
     let (load, ends) = match kind.value {
         Kind::Transfer => (transfer(&context, &section).map(Load::Transfer), false),
         Kind::Call => (calls::read(&context, &section).map(Load::Call), false),
+        Kind::Communities => (communities::read(&context, &section).map(Load::Communities), false),
         Kind::Trace => (trace(&context, &section).map(Load::Trace), true),
         Kind::MainnetBlocks => {
             (mainnet_blocks(&context, &section, &kind.at).map(Load::MainnetBlocks), true)
@@ -73,15 +86,16 @@ pub(super) fn read(
 }
 
 fn transfer(context: &Context<'_>, section: &Section<'_>) -> Option<TransferLoad> {
-    let (rate, arrivals) = context.pace(section);
+    let pace = context.pace(section);
     let value = section.with_default("value", Wei::from(1), value());
     let cross_shard = context.cross_shard(section);
     if let Some(value) = &value {
         context.funds(value, TRANSFER_GAS);
     }
     Some(TransferLoad {
-        rate: rate?.value,
-        arrivals: arrivals?,
+        rate: pace.rate?.value,
+        arrivals: pace.arrivals?,
+        curve: pace.curve?,
         value: value?.value,
         cross_shard: cross_shard?,
     })
@@ -90,7 +104,7 @@ fn transfer(context: &Context<'_>, section: &Section<'_>) -> Option<TransferLoad
 fn trace(context: &Context<'_>, section: &Section<'_>) -> Option<TraceLoad> {
     let example = "file = \"data:mainnet-transactions.csv.gz\"";
     let file = section.required("file", example, |node| context.file(node, false));
-    let (rate, arrivals) = context.pace(section);
+    let pace = context.pace(section);
     let value = section.optional("value", value());
     let count = section.optional("count", kind::integer(1..=MAX_TRANSACTIONS));
     if let Some(value) = &value {
@@ -98,8 +112,9 @@ fn trace(context: &Context<'_>, section: &Section<'_>) -> Option<TraceLoad> {
     }
     Some(TraceLoad {
         file: file?.value,
-        rate: rate?.value,
-        arrivals: arrivals?,
+        rate: pace.rate?.value,
+        arrivals: pace.arrivals?,
+        curve: pace.curve?,
         value: optional(section, "value", value)?,
         count: optional(section, "count", count)?,
     })
@@ -178,15 +193,16 @@ fn blocks(node: &Node, directory: Option<&FileRef>) -> Result<Blocks, Wrong> {
 }
 
 impl Context<'_> {
-    /// `rate` and `arrivals`.
-    pub(super) fn pace(&self, section: &Section<'_>) -> (Option<Field<Rate>>, Option<Arrivals>) {
+    /// `rate`, `arrivals` and `curve`.
+    pub(super) fn pace(&self, section: &Section<'_>) -> Pace {
         let rate = section.required("rate", "rate = 200", kind::rate);
         let words = [("poisson", Arrivals::Poisson), ("uniform", Arrivals::Uniform)];
         let arrivals = section.with_default("arrivals", Arrivals::Poisson, kind::choice(&words));
         if let (Some(rate), Some(duration)) = (&rate, self.duration) {
             limit_total(self.notes, rate, duration, MAX_TRANSACTIONS);
         }
-        (rate, arrivals.map(|field| field.value))
+        let curve = curve::read(self, section);
+        Pace { rate, arrivals: arrivals.map(|field| field.value), curve }
     }
 
     /// `cross_shard`. The outer `None`: it could not be read.

@@ -7,6 +7,8 @@
 mod accounts;
 mod byzantine;
 mod calls;
+mod communities;
+mod curve;
 mod faults;
 mod kind;
 mod loads;
@@ -140,8 +142,7 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
     let client = accounts::read_client(notes, &top, &network);
     let known = phases::Known { network: &network, accounts: &accounts, client: &client };
     let phases = phases::read(notes, &top, &known, places);
-    let partitioning =
-        partitioning::read(notes, &top, &network, phases.phases.as_deref(), places);
+    let partitioning = partitioning::read(notes, &top, &network, phases.phases.as_deref(), places);
     let byzantine = byzantine::read(notes, &top, &network, phases.phases.as_deref());
     let thresholds = thresholds::read(notes, &top, &phases.names);
     if let Some(at) = top.key_at("sweep") {
