@@ -4,6 +4,7 @@
 //! [`Replay`] starts at genesis, ignores snapshots, and counts what the shard holds itself: from
 //! balances in state and from receipts in queues, not from headers.
 
+use alloy_primitives::Address;
 use cross_shard_msg::{Height, Wei};
 use state::{ShardState, StateDiff};
 
@@ -18,6 +19,8 @@ pub struct Replay {
     node: ShardNode,
     /// Σ balances.
     balances: Wei,
+    /// What the last block changed.
+    diff: StateDiff,
 }
 
 impl Replay {
@@ -27,7 +30,11 @@ impl Replay {
     /// When the parts of the configuration do not fit together.
     pub fn new(config: ShardConfig) -> Result<Self, ConfigError> {
         let balances = held(&config.genesis);
-        Ok(Self { node: ShardNode::new(config)?.with_snapshots(0), balances })
+        Ok(Self {
+            node: ShardNode::new(config)?.with_snapshots(0),
+            balances,
+            diff: StateDiff::default(),
+        })
     }
 
     /// Executes the next block again and returns what the shard holds after it, in wei: balances,
@@ -38,8 +45,8 @@ impl Replay {
     /// gas, ledger, receipts or anything else of it. The replay is of no use then.
     pub fn block(&mut self, mut record: ShardRecord) -> Result<Wei, RecoverError> {
         record.before = None;
-        let diff = self.node.redo(record)?;
-        self.balances = moved(self.balances, &diff);
+        self.diff = self.node.redo(record)?;
+        self.balances = moved(self.balances, &self.diff);
         Ok(self.held())
     }
 
@@ -49,6 +56,37 @@ impl Replay {
         let node = &self.node;
         let queued = [node.delayed.value(), node.parked.value(), node.outgoing.buffered_value()];
         queued.into_iter().fold(self.balances, Wei::saturating_add)
+    }
+
+    /// What the last block changed.
+    #[must_use]
+    pub fn diff(&self) -> &StateDiff {
+        &self.diff
+    }
+
+    /// The shard's accounts after the last block.
+    #[must_use]
+    pub fn state(&self) -> &ShardState {
+        &self.node.state
+    }
+
+    /// Whether an account lives here after the last block, or is at home here and in flight.
+    #[must_use]
+    pub fn is_home(&self, account: &Address) -> bool {
+        self.node.locale.home(account).is(self.node.locale.shard())
+    }
+
+    /// Whether an account is at home here and has not arrived yet.
+    #[must_use]
+    pub fn is_in_flight(&self, account: &Address) -> bool {
+        self.node.parked.contains(account)
+    }
+
+    /// An account that is here although its home is elsewhere, if there is one. Looks at every account.
+    #[must_use]
+    pub fn stray(&self) -> Option<Address> {
+        let all = self.node.state.sorted_addresses();
+        all.into_iter().find(|account| !self.is_home(account))
     }
 
     /// The last block that was executed again.
