@@ -4,6 +4,7 @@ mod equivocating_leader;
 mod garbage;
 mod lies;
 mod lying_shard;
+mod scatter;
 mod silent;
 mod story;
 mod twins;
@@ -14,6 +15,7 @@ pub use equivocating_leader::EquivocatingLeader;
 pub use garbage::Garbage;
 pub use lies::Lie;
 pub use lying_shard::LyingShard;
+pub use scatter::Scatter;
 pub use silent::Silent;
 pub use twins::Twins;
 

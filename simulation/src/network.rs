@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alloy_consensus::{Signed, TxEnvelope, TxLegacy};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind};
-use coordinator::{Coordinator, CoordinatorConfig};
-use cross_shard_msg::settings::Bounds;
+use coordinator::{Coordinator, CoordinatorConfig, PartitionerConfig};
+use cross_shard_msg::settings::{Bounds, Epochs};
 use cross_shard_msg::{
     Duration, Gas, Gate, NetworkId, NodeId, SecretKey, Settings, ShardId, ShardKeys, Submission,
     Transaction, ValidatorIndex, Wei,
@@ -53,6 +53,7 @@ pub struct Network {
     settings: Arc<Settings>,
     residents: Residents,
     genesis: Vec<Vec<(Address, GenesisAccount)>>,
+    partitioner: Option<PartitionerConfig>,
 }
 
 impl Network {
@@ -99,7 +100,16 @@ impl Network {
             },
         };
         let settings = Arc::new(settings.with_network_id(&B256::ZERO));
-        Self { spec, settings, residents, genesis }
+        Self { spec, settings, residents, genesis, partitioner: None }
+    }
+
+    /// The same network with epochs, at which accounts move as a partitioner wants.
+    #[must_use]
+    pub fn with_epochs(mut self, epochs: Epochs, partitioner: PartitionerConfig) -> Self {
+        let settings = Settings { epochs: Some(epochs), ..Settings::clone(&self.settings) };
+        self.settings = Arc::new(settings.with_network_id(&B256::ZERO));
+        self.partitioner = Some(partitioner);
+        self
     }
 
     /// What all nodes agree on.
@@ -141,7 +151,7 @@ impl Network {
             index,
             key: key(self.spec.seed, 2, index.0),
             settings: (*self.settings).clone(),
-            partitioner: None,
+            partitioner: self.partitioner.clone(),
         }
     }
 

@@ -4,5 +4,6 @@
 mod byzantine_shards;
 mod byzantine_validators;
 mod crashes;
+mod epochs;
 mod link_faults;
 mod support;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use coordinator::Proof;
+use coordinator::{PartitionerConfig, Proof};
 use cross_shard_msg::{
-    Block, DropReason, Duration, Event, FinalizedCheckpoint, Gate, NodeId, ShardId, Timestamp,
-    ValidatorIndex,
+    Block, DropReason, Duration, Epochs, Event, FinalizedCheckpoint, Gate, NodeId, ShardId,
+    Timestamp, ValidatorIndex,
 };
+use partitioning::{VertexWeight, Weights};
+use simulation::byzantine::Scatter;
 use simulation::online::Validity;
 use simulation::{
     Checker, CostProfile, Disk, FaultPlan, Honest, Link, Links, Mode, Monitor, Network,
@@ -46,6 +48,10 @@ pub struct Tally {
     pub covered: BTreeMap<u32, u64>,
     /// Value that entered, by source.
     pub entered: BTreeMap<u32, u64>,
+    /// Transfers that their senders' shards executed.
+    pub transfers: u64,
+    /// Accounts that final checkpoints moved.
+    pub moved: u64,
     /// What coordinators keep of faulty nodes.
     pub evidence: Vec<Proof>,
 }
@@ -61,6 +67,7 @@ impl Checker for Counter {
         let mut tally = self.0.borrow_mut();
         *tally.blocks.entry(shard.0).or_default() += 1;
         tally.legs += block.legs.len() as u64;
+        tally.transfers += block.body.transactions.len() as u64;
         for batch in &block.body.incoming {
             *tally.entered.entry(batch.source.0).or_default() += batch.receipts.len() as u64;
         }
@@ -78,7 +85,10 @@ impl Checker for Counter {
         finalized: &FinalizedCheckpoint,
     ) -> Result<(), String> {
         let mut tally = self.0.borrow_mut();
-        tally.checkpoints = tally.checkpoints.max(finalized.checkpoint.number.0);
+        if finalized.checkpoint.number.0 > tally.checkpoints {
+            tally.checkpoints = finalized.checkpoint.number.0;
+            tally.moved += finalized.checkpoint.moves.len() as u64;
+        }
         for link in &finalized.checkpoint.crosslinks {
             let covered = tally.covered.entry(link.shard.0).or_default();
             *covered = (*covered).max(link.tip().0);
@@ -102,12 +112,15 @@ pub struct Conditions {
     pub dishonest: Vec<u32>,
     /// Nodes that the test adds.
     pub except: Vec<NodeId>,
+    /// When accounts move; they then move anywhere.
+    pub epochs: Option<Epochs>,
 }
 
 impl Conditions {
     pub fn new(seed: u64) -> Self {
         let (dishonest, except) = (Vec::new(), Vec::new());
-        Self { seed, mode: Mode::Reliable, gate: Gate::Checkpoint, dishonest, except }
+        let (mode, gate) = (Mode::Reliable, Gate::Checkpoint);
+        Self { seed, mode, gate, dishonest, except, epochs: None }
     }
 }
 
@@ -122,7 +135,17 @@ impl Scene {
             gate: conditions.gate,
             seed: conditions.seed,
         };
-        let network = Network::new(spec);
+        let mut network = Network::new(spec);
+        if let Some(epochs) = conditions.epochs {
+            let partitioner = PartitionerConfig {
+                partitioner: Arc::new(Scatter),
+                weights: Weights { vertex: VertexWeight::Load, eta: 2.0 },
+                windows: 2,
+                places: None,
+                seed: conditions.seed,
+            };
+            network = network.with_epochs(epochs, partitioner);
+        }
         let link = Link { delay: millis(5), jitter: millis(3) };
         let links = Links::uniform(link, conditions.seed).with_mode(conditions.mode);
         let mut world = World::new(links, CostProfile::REFERENCE, millis(2), false);
