@@ -11,6 +11,7 @@ mod liveness;
 mod one_home;
 mod reexecution;
 mod validity;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

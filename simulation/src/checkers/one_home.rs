@@ -1,10 +1,12 @@
 //! One home: a block writes only accounts that live on its shard at the checkpoint that it names,
-//! residents, or contracts that the shard itself created.
+//! residents, or contracts that the shard itself created; and an account moves whole. Where the blocks
+//! were executed again, no state has an account that lives elsewhere: as homes follow from checkpoints,
+//! it is on one shard at most at each of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::Address;
-use cross_shard_msg::CheckpointNumber;
+use alloy_primitives::{Address, B256};
+use cross_shard_msg::{Action, Cause, CheckpointNumber, LegStatus, Migration, ShardId};
 use partitioning::Allocation;
 
 use super::Records;
@@ -39,5 +41,60 @@ pub(super) fn check(records: &Records) -> Outcome {
             before = header.checkpoint;
         }
     }
-    held(Checked::of("written_accounts", writes))
+    let moves = moves(records)?;
+    let mut compared = 0;
+    for (shard, execution) in &records.executions {
+        if let Some(what) = &execution.misplaced {
+            return Err(format!("shard:{shard} {what}"));
+        }
+        compared += execution.moved;
+    }
+    let checked = Checked::of("written_accounts", writes);
+    if moves == 0 && compared == 0 {
+        return held(checked);
+    }
+    held(checked.and("moved_accounts", moves).and("compared_with_state", compared))
+}
+
+/// A part of an account is the same on all its way, and adds to state once. Returns how many moves of
+/// accounts were seen from their first to their last part.
+fn moves(records: &Records) -> Result<usize, String> {
+    let mut parts: BTreeMap<(Address, CheckpointNumber, u32), B256> = BTreeMap::new();
+    let mut missing: BTreeMap<(Address, CheckpointNumber), u32> = BTreeMap::new();
+    for (shard, blocks) in &records.blocks {
+        let mut entered: BTreeMap<(ShardId, u64), &Migration> = BTreeMap::new();
+        for block in blocks {
+            for batch in &block.body.incoming {
+                for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
+                    let Action::Migrate(part) = &receipt.action else { continue };
+                    entered.insert((batch.source, sequence), part);
+                    let name = (part.account, part.checkpoint, part.part);
+                    let digest = receipt.digest();
+                    if *parts.entry(name).or_insert(digest) != digest {
+                        return Err(format!(
+                            "part {} of {}, moved by checkpoint {}, changes on its way to shard:{shard}",
+                            part.part, part.account, part.checkpoint
+                        ));
+                    }
+                    missing.entry((part.account, part.checkpoint)).or_insert(part.parts);
+                }
+            }
+            for leg in &block.legs {
+                let Cause::Receipt { source, sequence, .. } = leg.cause else { continue };
+                let part = entered.get(&(source, sequence.0));
+                let Some(part) = part.filter(|_| leg.status == LegStatus::Succeeded) else {
+                    continue;
+                };
+                let left = missing.entry((part.account, part.checkpoint)).or_default();
+                *left = left.checked_sub(1).ok_or_else(|| {
+                    format!(
+                        "parts of {}, moved by checkpoint {}, add to state more often than there \
+                         are parts",
+                        part.account, part.checkpoint
+                    )
+                })?;
+            }
+        }
+    }
+    Ok(missing.values().filter(|left| **left == 0).count())
 }

@@ -4,9 +4,13 @@
 //! own records; that the checkpoints are those of the committee is for the checker of agreement,
 //! and a block that applied others has other placements or watermarks than its header.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, B256};
-use cross_shard_msg::{Recovered, Transaction, Wei};
+use cross_shard_msg::{Block, Recovered, Transaction, Wei};
 use shard_node::{ConfigError, Replay, ShardConfig, ShardRecord};
+
+use super::whole::Whole;
 
 /// Who signed a transaction, by its hash, where that is known already; what is not is recovered
 /// from the signature.
@@ -20,6 +24,10 @@ pub struct Execution {
     pub held: Vec<Wei>,
     /// What the first block that did not come out as it was has otherwise.
     pub failure: Option<String>,
+    /// Accounts that left the shard, and that arrived at it, with all that they had.
+    pub moved: usize,
+    /// What was there although it had left, or had changed on its way.
+    pub misplaced: Option<String>,
 }
 
 /// Executes the blocks of one shard again.
@@ -27,6 +35,8 @@ pub struct Execution {
 pub struct Reexecution {
     replay: Replay,
     done: Execution,
+    whole: Whole,
+    last: Option<Arc<Block>>,
 }
 
 impl Reexecution {
@@ -35,7 +45,8 @@ impl Reexecution {
     /// # Errors
     /// When the parts of the configuration do not fit together.
     pub fn new(config: ShardConfig) -> Result<Self, ConfigError> {
-        Ok(Self { replay: Replay::new(config)?, done: Execution::default() })
+        let whole = Whole::new(config.shard);
+        Ok(Self { replay: Replay::new(config)?, done: Execution::default(), whole, last: None })
     }
 
     /// Executes the next block; nothing after the first that fails. Says whether it came out as it
@@ -45,7 +56,14 @@ impl Reexecution {
             return false;
         }
         match self.again(record, sender_of) {
-            Ok(held) => self.done.held.push(held),
+            Ok(held) => {
+                self.done.held.push(held);
+                if let Err(what) = self.whole.block(record, &self.replay) {
+                    let height = record.block.header.height;
+                    self.done.misplaced.get_or_insert(format!("block {height}: {what}"));
+                }
+                self.last = Some(record.block.clone());
+            }
             Err(what) => self.done.failure = Some(what),
         }
         self.done.failure.is_none()
@@ -62,6 +80,15 @@ impl Reexecution {
                 self.replay.height()
             ));
         }
+        if self.done.failure.is_none() {
+            match self.whole.finish(&self.replay, self.last.as_deref()) {
+                Ok(moved) => self.done.moved = moved,
+                Err(what) => {
+                    let height = self.replay.height();
+                    self.done.misplaced.get_or_insert(format!("block {height}: {what}"));
+                }
+            }
+        }
         self.done
     }
 
@@ -75,6 +102,12 @@ impl Reexecution {
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.done.failure.as_deref()
+    }
+
+    /// What was in the wrong place so far, or had changed on its way.
+    #[must_use]
+    pub fn misplaced(&self) -> Option<&str> {
+        self.done.misplaced.as_deref()
     }
 
     fn again(&mut self, record: &ShardRecord, sender_of: SenderOf<'_>) -> Result<Wei, String> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use alloy_primitives::map::HashSet;
-use cross_shard_msg::{Action, Block, Cause, ShardId, TransactionKey};
+use cross_shard_msg::{Action, Block, Cause, ReceiptKind, ShardId, TransactionKey};
 
 type Pair = (ShardId, ShardId);
 
@@ -116,7 +116,12 @@ impl Delivery {
 
     fn legs(&mut self, shard: ShardId, block: &Block) -> Result<(), String> {
         for leg in &block.legs {
-            let mut change = i64::from(leg.caused);
+            // What no transaction causes is open from its release on, which is counted, also when it is
+            // forwarded.
+            let mut change = match leg.cause {
+                Cause::Receipt { kind: ReceiptKind::Handover | ReceiptKind::Migrate, .. } => 0,
+                _ => i64::from(leg.caused),
+            };
             count(&mut self.unreleased, leg.key, change);
             if let Cause::Receipt { source, sequence, .. } = leg.cause {
                 change -= 1;
@@ -155,8 +160,7 @@ mod tests {
     use alloy_primitives::Address;
     use cross_shard_msg::{
         Body, Certificate, CheckpointNumber, Congestion, Gas, Header, Height, Incoming, Ledger,
-        Leg, LegStatus, Outgoing, Receipt, ReceiptKind, SealedHeader, Sequence, SignedHeader,
-        Timestamp, Wei,
+        Leg, LegStatus, Outgoing, Receipt, SealedHeader, Sequence, SignedHeader, Timestamp, Wei,
     };
 
     use super::*;
@@ -192,7 +196,7 @@ mod tests {
         }
     }
 
-    /// No leg causes it, and yet it is open until it is executed.
+    /// No leg causes it, and yet it is open until it is executed, wherever it is forwarded to.
     #[test]
     fn a_migrate_is_open_from_its_release_to_its_execution() {
         let (home, placed) = (ShardId(0), ShardId(1));
@@ -203,17 +207,14 @@ mod tests {
         source.outgoing = vec![Outgoing { destination: placed, first, receipts: receipts.clone() }];
         let mut destination = block(placed);
         let (height, header) = (Height(1), source.header.hash());
-        destination.body.incoming =
-            vec![Incoming { source: home, height, header, first, receipts }];
+        let incoming = Incoming { source: home, height, header, first, receipts };
+        destination.body.incoming = vec![incoming.clone()];
         let cause = Cause::Receipt { source: home, sequence: first, kind: ReceiptKind::Handover };
-        destination.legs = vec![Leg {
-            key: receipt.key(),
-            cause,
-            status: LegStatus::Succeeded,
-            gas_used: Gas::ZERO,
-            caused: 0,
-            created: 0,
-        }];
+        let leg = |status, cause, caused| {
+            let (key, gas_used, created) = (receipt.key(), Gas::ZERO, 0);
+            Leg { key, cause, status, gas_used, caused, created }
+        };
+        destination.legs = vec![leg(LegStatus::Succeeded, cause, 0)];
         for dishonest in [BTreeSet::new(), BTreeSet::from([ShardId(2)])] {
             let mut delivery = Delivery::default();
             delivery.block(home, &source, &dishonest).unwrap();
@@ -221,5 +222,21 @@ mod tests {
             delivery.block(placed, &destination, &dishonest).unwrap();
             assert_eq!(delivery.settled(&dishonest), Ok(()));
         }
+        // It has moved on meanwhile.
+        let next = ShardId(2);
+        destination.legs = vec![leg(LegStatus::Forwarded, cause, 1)];
+        let receipts = incoming.receipts.clone();
+        destination.outgoing = vec![Outgoing { destination: next, first, receipts }];
+        let mut last = block(next);
+        let header = destination.header.hash();
+        last.body.incoming = vec![Incoming { source: placed, header, ..incoming }];
+        let cause = Cause::Receipt { source: placed, sequence: first, kind: ReceiptKind::Handover };
+        last.legs = vec![leg(LegStatus::Succeeded, cause, 0)];
+        let mut delivery = Delivery::default();
+        delivery.block(home, &source, &BTreeSet::new()).unwrap();
+        delivery.block(placed, &destination, &BTreeSet::new()).unwrap();
+        assert!(delivery.settled(&BTreeSet::new()).is_err());
+        delivery.block(next, &last, &BTreeSet::new()).unwrap();
+        assert_eq!(delivery.settled(&BTreeSet::new()), Ok(()));
     }
 }

@@ -37,7 +37,7 @@ impl Checker for Validity {
         let claimed: BTreeMap<_, _> =
             record.block.body.transactions.iter().map(|(tx, from)| (tx.hash(), *from)).collect();
         again.block(record, &|hash| claimed.get(hash).copied());
-        match (again.failure(), again.held()) {
+        match (again.failure().or(again.misplaced()), again.held()) {
             (Some(failure), _) => Err(format!("shard:{shard} {failure}")),
             (None, held) if held != header.ledger.held => Err(format!(
                 "shard:{shard} block {}: the header says that it holds {}, its accounts and \
