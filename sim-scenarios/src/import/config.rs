@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
                 false => format!("expected a whole number from {least} to {most}"),
             };
             // More than 64 bits are a number of the right type all the same.
-            let whole = member.value.is_number() && !member.value.to_string().contains(['.', 'e']);
+            let whole = member.value.as_f64().is_some_and(|number| number.fract() == 0.0);
             self.wrong(member, whole, &expected);
             *most
         });

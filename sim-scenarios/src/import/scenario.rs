@@ -6,7 +6,7 @@ use cross_shard_msg::Duration;
 
 use super::config::{Config, Setting};
 use crate::report::number::grouped;
-use crate::scenario::{Bandwidth, TRANSFER_GAS, print_duration};
+use crate::scenario::{Bandwidth, Rate, TRANSFER_GAS, print_duration};
 
 /// The longest that a client waits.
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -56,34 +56,25 @@ fn caveats(config: &Config) -> Vec<String> {
         caveats
             .push("UseBlocksizeInBytes: blocks are bounded by gas, here by BlockSize".to_owned());
     }
-    let millis = config.shards.value * config.block_size.value * 1_000_000;
-    let room = millis / config.block_interval.value;
+    let per_block = config.shards.value * config.block_size.value;
+    let room = Rate { per_kilosecond: per_block * 1_000_000 / config.block_interval.value };
     if rate(config) > room {
         caveats.push(format!(
             "{} transactions per second are offered, and the blocks of {} shards have room for {}: \
              latency will be the time in the backlog",
-            decimal(rate(config)),
+            rate(config),
             config.shards.value,
-            decimal(room)
+            room
         ));
     }
     caveats
 }
 
-/// Transactions per 1,000 seconds that are really sent: the supervisor sends `InjectSpeed` of a batch
+/// How fast transactions are really sent: the supervisor sends `InjectSpeed` of a batch
 /// per second, and what is left of the batch takes a second of its own.
-fn rate(config: &Config) -> u64 {
+fn rate(config: &Config) -> Rate {
     let batch = config.batch.value.min(config.total.value);
-    batch * 1_000 / batch.div_ceil(config.inject_speed.value)
-}
-
-/// Thousandths as a decimal number.
-fn decimal(thousandths: u64) -> String {
-    let fraction = format!("{:03}", thousandths % 1_000);
-    match fraction.trim_end_matches('0') {
-        "" => (thousandths / 1_000).to_string(),
-        fraction => format!("{}.{fraction}", thousandths / 1_000),
-    }
+    Rate { per_kilosecond: batch * 1_000 / batch.div_ceil(config.inject_speed.value) }
 }
 
 /// Times that follow from several settings.
@@ -135,7 +126,7 @@ impl Text {
             method.name()
         ));
         self.line("#");
-        self.line("# docs/blockemulator.md says what can be compared, and what cannot.");
+        self.line("# \"It\" is BlockEmulator. docs/blockemulator.md says what can be compared.");
         if method.has_brokers() {
             self.line("# Brokers have no counterpart here: what crosses shards is relayed.");
         }
@@ -260,7 +251,7 @@ impl Text {
             let seconds = batch.div_ceil(speed.value);
             let _ = write!(from, "; {batch} that are read at once (TxBatchSize) take {seconds} s");
         }
-        self.field(&from, &format!("rate = {}\narrivals = \"uniform\"", decimal(rate(config))));
+        self.field(&from, &format!("rate = {}\narrivals = \"uniform\"", rate(config)));
         let count = grouped(config.total.value).replace(',', "_");
         let from = format!("{}; a shorter file is sent again", of(&config.total, "transactions"));
         self.field(&from, &format!("count = {count}"));
@@ -271,19 +262,4 @@ impl Text {
 fn of<T: std::fmt::Display>(setting: &Setting<T>, unit: &str) -> String {
     let absent = if setting.stated { "" } else { " (not in the file)" };
     format!("{} = {} {unit}{absent}", setting.key, setting.value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::config::Method;
-    use super::*;
-
-    #[test]
-    fn decimals_and_methods() {
-        let cases = [(2_000_000, "2000"), (1_666_666, "1666.666"), (500, "0.5"), (1_010, "1.01")];
-        for (thousandths, expected) in cases {
-            assert_eq!(decimal(thousandths), expected);
-        }
-        assert_eq!([Method::ClpaBroker, Method::Relay].map(|method| method as u8), [0, 3]);
-    }
 }
