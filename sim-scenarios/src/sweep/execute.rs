@@ -246,18 +246,19 @@ impl Shared<'_> {
         let state = self.state();
         let (done, all) = (state.done, self.all);
         let mut line = format!("{done} of {all} runs");
-        if !state.running.is_empty() {
-            line.push_str("  now");
-        }
-        for run in state.running.keys() {
-            if let Some(cell) = self.making.plan.cells.get(run.cell) {
-                line.push_str(&format!("  {} #{}", self.making.plan.shown(cell), run.repeat));
-            }
-        }
         if self.making.interrupt.is_set() {
             line.push_str("  stopping");
         } else if let Some(left) = state.left(self.workers) {
             line.push_str(&format!("  about {} left", shown(left)));
+        }
+        // Last, for a narrow terminal cuts it off.
+        let running = state.running.keys().filter_map(|run| {
+            let cell = self.making.plan.cells.get(run.cell)?;
+            Some(format!("{} #{}", self.making.plan.shown(cell), run.repeat))
+        });
+        let running: Vec<String> = running.collect();
+        if !running.is_empty() {
+            line.push_str(&format!("  now: {}", running.join("; ")));
         }
         drop(state);
         self.making.progress.say(&line);

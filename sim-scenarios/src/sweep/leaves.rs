@@ -16,7 +16,7 @@ use crate::scenario::Scenario;
 const NOT_MEASURED: [&str; 2] = ["schema_version", "seed"];
 
 /// Parts of a summary that only some runs have.
-const OPTIONAL_PARTS: [&str; 2] = ["byzantine", "partitioning"];
+const OPTIONAL_PARTS: [&str; 2] = ["byzantine", "migrations"];
 
 /// Every number of a summary by its path. What is absent in this run (`null`) has no entry.
 #[must_use]
@@ -31,11 +31,12 @@ pub fn leaves(summary: &Value) -> BTreeMap<String, f64> {
     found
 }
 
-/// Whether a path leads into an array: to a single shard or threshold. Such numbers are in the table
-/// of runs, but not compared: shard 3 of one cell has little to do with shard 3 of another one.
+/// Whether a path leads into an array: to a single shard, epoch or threshold. Such numbers are in the
+/// table of runs, but not compared: shard 3 of one cell has little to do with shard 3 of another one.
 #[must_use]
 pub fn in_array(path: &str) -> bool {
-    ["by_shard.", "thresholds.", "faults."].iter().any(|part| path.starts_with(part))
+    let arrays = ["by_shard.", "thresholds.", "faults.", "migrations.by_epoch."];
+    arrays.iter().any(|part| path.starts_with(part))
         || path.starts_with("byzantine.") && path.split('.').any(|step| step.parse::<u64>().is_ok())
 }
 

@@ -24,6 +24,7 @@ pub fn needed(scenario: &Scenario) -> u64 {
         phase.loads.iter().map(move |load| match load {
             Load::Transfer(load) => expected(load.rate.per_kilosecond, milliseconds),
             Load::Call(load) => expected(load.rate.per_kilosecond, milliseconds),
+            Load::Communities(load) => expected(load.rate.per_kilosecond, milliseconds),
             Load::Trace(load) => {
                 let of_phase = expected(load.rate.per_kilosecond, milliseconds);
                 load.count.unwrap_or(of_phase).max(of_phase)

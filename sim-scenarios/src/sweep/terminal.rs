@@ -7,12 +7,13 @@ use std::path::Path;
 use super::effects::{Against, Effect};
 use super::plan::{Cell, Plan};
 use super::results::{RunRow, SweepResults};
+use crate::metrics::Verdict;
 use crate::report::Style;
 use crate::report::number::grouped;
 use crate::scenario::SweepWorld;
 use crate::statistics::{Finding, Interval};
 
-/// Most runs that are named because something is wrong with them.
+/// Most cells that are named because something is wrong with their runs.
 const MOST_NAMED: usize = 8;
 
 /// Most rows of one table; effects.csv has all of them.
@@ -27,18 +28,14 @@ pub fn terminal(results: &SweepResults, directory: &Path, style: Style) -> Strin
     let mut text = format!("{}  {}\n", bold(style, "SWEEP"), results.plan.name);
     text.push_str(&format!("  {}\n", size(&results.plan)));
     text.push_str(&format!("  {}\n", verdicts(results)));
-    let wrong = results.runs.iter().filter(|run| run.verdict != "passed");
-    for run in wrong.clone().take(MOST_NAMED) {
-        text.push_str(&format!("  {} {}\n", red(style, "✗"), named(results, run)));
-    }
-    if wrong.clone().count() > MOST_NAMED {
-        text.push_str(&format!("  … and {} more: see runs.csv\n", wrong.count() - MOST_NAMED));
+    for line in wrong(results) {
+        text.push_str(&format!("  {} {line}\n", red(style, "✗")));
     }
     for metric in &results.plan.metrics {
         text.push('\n');
         text.push_str(&table(results, metric, style));
     }
-    text.push_str(&format!("\n{}\n  files  {}\n", legend(results), directory.display()));
+    text.push_str(&format!("\n{}  files  {}\n", legend(results), directory.display()));
     text
 }
 
@@ -105,17 +102,28 @@ pub fn verdicts(results: &SweepResults) -> String {
     }
 }
 
-fn named(results: &SweepResults, run: &RunRow) -> String {
-    let cell = results.plan.cells.get(run.cell).map(|cell| results.plan.shown(cell));
-    let problem = run.problem.as_ref().and_then(|problem| problem.lines().next());
-    format!(
-        "{} in {} #{}{}  {}",
-        run.verdict.replace('_', " "),
-        cell.unwrap_or_default(),
-        run.repeat,
-        problem.map(|problem| format!(": {problem}")).unwrap_or_default(),
-        run.directory
-    )
+/// What went wrong, cell by cell.
+fn wrong(results: &SweepResults) -> Vec<String> {
+    let mut groups: BTreeMap<(usize, &str), Vec<&RunRow>> = BTreeMap::new();
+    for run in results.runs.iter().filter(|run| run.verdict != Verdict::Passed.name()) {
+        groups.entry((run.cell, &run.verdict)).or_default().push(run);
+    }
+    let hidden = groups.len().saturating_sub(MOST_NAMED);
+    let shown = groups.iter().take(MOST_NAMED).map(|((cell, verdict), runs)| {
+        let cell = results.plan.cells.get(*cell).map(|cell| results.plan.shown(cell));
+        let problem = runs.iter().find_map(|run| run.problem.as_ref()?.lines().next());
+        let problem = problem.map(|problem| format!(": {problem}")).unwrap_or_default();
+        format!(
+            "{}  {}, {} of {} runs, such as {}{problem}",
+            verdict.replace('_', " "),
+            cell.unwrap_or_default(),
+            runs.len(),
+            results.plan.repeats(),
+            runs.first().map_or("", |run| run.directory.as_str()),
+        )
+    });
+    let more = (hidden > 0).then(|| format!("… and {hidden} more cells: see runs.csv"));
+    shown.chain(more).collect()
 }
 
 /// One number in all cells.
@@ -198,26 +206,24 @@ fn difference(effect: &Effect, cell: &Cell) -> [String; 3] {
 
 fn legend(results: &SweepResults) -> String {
     let plan = &results.plan;
-    let mut text = format!(
-        "  Intervals: {} bootstrap resamples of the repeats.",
-        grouped(plan.resamples.into())
-    );
-    if plan.cells.iter().all(|cell| cell.baseline == cell.index) {
-        return text;
+    let resamples = grouped(plan.resamples.into());
+    let mut lines = vec![format!("Intervals: bootstrap over repeats, {resamples} resamples.")];
+    let bases: Vec<&Cell> = plan.cells.iter().filter(|cell| cell.baseline == cell.index).collect();
+    if bases.len() < plan.cells.len() {
+        lines.push(match bases.as_slice() {
+            [one] => format!("Differences: to {}, paired by seed.", plan.shown(one)),
+            _ => "Differences: to the baseline with the same other values, paired by seed.".into(),
+        });
+        lines.push(
+            "▲ ▼ differ for real: the interval leaves out 0, and so does a paired t-test that \
+             counts all cells (Holm)."
+                .to_owned(),
+        );
+        if plan.repeats() < 3 {
+            lines.push("? Less than three repeats say nothing about differences.".to_owned());
+        }
     }
-    text.push_str(
-        " Differences are to the baseline with the same seed;\n  ▲ ▼ are real: the interval leaves \
-         out 0, and a paired t-test does so for all cells together (Holm).",
-    );
-    if plan.repeats() < 3 {
-        text.push_str("\n  ? With less than three repeats nothing can be said about differences.");
-    }
-    let bases = plan.cells.iter().filter(|cell| cell.baseline == cell.index);
-    let bases: Vec<String> = bases.map(|cell| plan.shown(cell)).collect();
-    if let [one] = bases.as_slice() {
-        text.push_str(&format!("\n  Baseline: {one}."));
-    }
-    text
+    lines.iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// Two digits of what the interval spans, or three of the number itself.

@@ -73,6 +73,7 @@ fn every_key_is_described() {
         "partitioning",
         "byzantine",
         "thresholds",
+        "sweep",
     ]);
     let tables: Vec<&str> = tables.collect();
     for path in known {
@@ -83,6 +84,26 @@ fn every_key_is_described() {
             DOCUMENT.contains(&format!("`{key}`"))
         };
         assert!(described, "docs/scenarios.md does not describe `{path}`");
+    }
+    std::fs::remove_dir_all(places.data.unwrap()).unwrap();
+}
+
+#[test]
+fn sweeps_are_described() {
+    let places = places("sweeps");
+    let parts = DOCUMENT.split("```toml sweep\n").skip(1);
+    let examples: Vec<&str> = parts.map(|part| part.split("```").next().unwrap()).collect();
+    assert!(!examples.is_empty());
+    for text in examples {
+        let notes = Notes::default();
+        let root = super::tree_of(&notes, text, &[]).unwrap();
+        let read = super::sweep::read(&notes, root, &[], &places);
+        assert!(read.is_some() && notes.is_empty(), "{notes:?}");
+        let known = notes.known_keys();
+        assert!(known.contains("sweep.resamples"), "{known:?}");
+        for key in known.iter().filter_map(|path| path.strip_prefix("sweep.")) {
+            assert!(DOCUMENT.contains(&format!("`{key}`")), "`{key}` is not described");
+        }
     }
     std::fs::remove_dir_all(places.data.unwrap()).unwrap();
 }

@@ -19,6 +19,7 @@ mod phases;
 mod regions;
 mod section;
 mod sweep;
+mod sweep_axes;
 mod sweep_values;
 mod thresholds;
 mod tree;
@@ -151,7 +152,8 @@ fn read(notes: &Notes, root: &tree::Table, places: &Places) -> Option<Scenario> 
             at: Some(at.clone()),
             label: "only `shardlab sweep` reads this".to_owned(),
             help: Some(
-                "`shardlab sweep` leaves the scenario of each run in its directory".to_owned(),
+                "`shardlab sweep FILE` runs it, and leaves the scenario of each run beside its report"
+                    .to_owned(),
             ),
         });
     }

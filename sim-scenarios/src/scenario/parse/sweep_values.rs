@@ -2,7 +2,8 @@
 
 use super::tree::{Node, Value};
 
-/// For tables: strings without quotes; a table by its `name` and the rest in parentheses.
+/// For tables: strings without quotes; a table by its `name` and the rest in parentheses; a command by
+/// its last file.
 pub(super) fn label(node: &Node) -> String {
     match &node.value {
         Value::Text(text) => text.clone(),
@@ -11,6 +12,12 @@ pub(super) fn label(node: &Node) -> String {
             let entries = table.entries.iter().filter(|(key, _)| *key != "name");
             let others: Vec<String> =
                 entries.map(|(key, entry)| format!("{key}={}", label(&entry.node))).collect();
+            if let Some(Value::Array(command)) =
+                table.entries.get("command").map(|entry| &entry.node.value)
+                && let Some(file) = command.iter().rev().find_map(file)
+            {
+                return file;
+            }
             match (table.entries.get("name"), others.as_slice()) {
                 (Some(name), []) => label(&name.node),
                 (Some(name), _) => format!("{}({})", label(&name.node), others.join(", ")),
@@ -46,4 +53,10 @@ pub(super) fn written(node: &Node) -> String {
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// The last step of a path.
+fn file(node: &Node) -> Option<String> {
+    let Value::Text(text) = &node.value else { return None };
+    Some(std::path::Path::new(text).file_name()?.to_string_lossy().into_owned())
 }
