@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use consensus::Value as _;
+use coordinator::cut::MAX_PROPOSAL_BYTES;
 use coordinator::homes::Homes;
 use coordinator::moves::most_moves;
 use coordinator::proposal::{build, validate};
 use coordinator::{CheckpointState, CheckpointValue, Rule, Violation};
+use cross_shard_msg::migration::MAX_MOVES;
 use cross_shard_msg::{
     Checkpoint, CheckpointNumber, Epoch, Epochs, Move, Placement, Proposal, Settings, ShardId,
-    Timestamp,
+    Timestamp, codec,
 };
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use proptest::prelude::*;
@@ -159,6 +161,22 @@ fn nothing_moves_without_epochs() {
     let found = verdict(&shards, &state, |c| c.moves = vec![shift(1, 0)]);
     assert_eq!(found.unwrap_err().rule, Rule::Moves);
     assert!(child(&shards, &state, &[shift(1, 0)]).checkpoint().moves.is_empty());
+}
+
+#[test]
+fn the_most_moves_fit_into_a_message_beside_the_most_headers() {
+    let mut network = network();
+    network.epochs = Some(Epochs { max_moves: u32::MAX, ..network.epochs.unwrap() });
+    let shards = Shards::new(&network);
+    let parent = after(&shards, 3);
+    let wanted: Vec<Move> =
+        (0..u64::from(MAX_MOVES) + 1).map(|i| shift(i, ((i + 1) % 3) as u32)).collect();
+    let value = child(&shards, &parent, &wanted);
+    assert_eq!(value.checkpoint().moves, wanted[..MAX_MOVES as usize]);
+    validate(&parent, &shards.settings, &value, |_| true).unwrap();
+    assert!(verdict(&shards, &parent, |c| c.moves = wanted.clone()).is_err());
+    let bytes = codec::encode(&value).unwrap().len();
+    assert!(bytes + MAX_PROPOSAL_BYTES + (64 << 10) < codec::MAX_MESSAGE_BYTES, "{bytes}");
 }
 
 #[test]
