@@ -78,5 +78,10 @@ fn work(log: &[ShardRecord]) -> usize {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Execution {
-    Execution { held: Vec::new(), failure: Some(format!("cannot be executed: {error}")) }
+    Execution {
+        held: Vec::new(),
+        failure: Some(format!("cannot be executed: {error}")),
+        moved: 0,
+        misplaced: None,
+    }
 }
