@@ -1,6 +1,7 @@
 //! The parts of the `shardlab` program, as a library for its tests and benches.
 
 pub mod calibrate;
+pub mod capacity;
 pub mod cli;
 pub mod client;
 pub mod compare;

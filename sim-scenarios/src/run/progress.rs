@@ -39,6 +39,11 @@ impl Progress {
         self.0.set_message(what.to_owned());
     }
 
+    /// Leaves a line above, for good.
+    pub fn line(&self, text: &str) {
+        self.0.println(text);
+    }
+
     /// Says how many of all are done.
     pub fn count(&self, what: &str, done: usize, all: usize) {
         self.0.set_message(format!("{what}: {done} of {all}"));

@@ -42,7 +42,7 @@ pub(super) struct Chart {
     pub y: Axis,
     /// What is drawn, from back to front.
     pub series: Vec<Series>,
-    /// What lasted from one value of `x` to another: faults.
+    /// What lasted from one value of `x` to another: faults, migrations.
     pub bands: Vec<Band>,
     /// Values of `x` at which something begins: phases.
     pub marks: Vec<(f64, String)>,
@@ -78,6 +78,10 @@ pub(super) enum Shape {
     Bars(Vec<[f64; 4]>),
     /// Single points.
     Points(Vec<(f64, f64)>),
+    /// From one value of `y` to another.
+    Whiskers(Vec<(f64, (f64, f64))>),
+    /// Text beside points.
+    Labels(Vec<(f64, f64, String)>),
 }
 
 /// What lasted a while.
@@ -89,6 +93,8 @@ pub(super) struct Band {
     pub name: String,
     /// All about it.
     pub title: String,
+    /// What sort: classes of the style sheet.
+    pub class: &'static str,
 }
 
 /// Which axis the pointer moves along.
@@ -228,7 +234,7 @@ impl Chart {
             let to = self.x.at(band.span.1, plot.left, plot.right).max(from + 1.5);
             let top = row.map_or(plot.top, |row| TOP + row as f64 * BAND_ROW);
             svg.push_str(&format!(
-                "<g class=\"band\"><title>{}</title><rect x=\"{1}\" y=\"{2}\" width=\"{3}\" \
+                "<g class=\"{6}\"><title>{0}</title><rect x=\"{1}\" y=\"{2}\" width=\"{3}\" \
                  height=\"{4}\"/><path d=\"M{1} {2}V{5}\"/>",
                 shortened(&band.title, 200),
                 pixel(from),
@@ -236,6 +242,7 @@ impl Chart {
                 pixel(to - from),
                 pixel(plot.bottom - top),
                 pixel(plot.bottom),
+                band.class,
             ));
             if row.is_some() {
                 svg.push_str(&format!(
@@ -325,6 +332,26 @@ impl Shape {
                 }
                 svg.push_str("</g>");
             }
+            Self::Whiskers(spans) => {
+                let mut path = String::new();
+                for (at, (low, high)) in spans {
+                    let ((x, bottom), (_, top)) = (place((*at, *low)), place((*at, *high)));
+                    let (x, bottom, top) = (pixel(x), pixel(bottom), pixel(top));
+                    path.push_str(&format!("M{x} {bottom}V{top}"));
+                }
+                svg.push_str(&format!("<path class=\"whisker {class}\" d=\"{path}\"/>"));
+            }
+            Self::Labels(labels) => {
+                for (x, y, text) in labels {
+                    let (x, y) = place((*x, *y));
+                    svg.push_str(&format!(
+                        "<text class=\"label {class}\" x=\"{}\" y=\"{}\">{}</text>",
+                        pixel(x + 6.0),
+                        pixel(y - 5.0),
+                        shortened(text, MOST_BAND_NAME)
+                    ));
+                }
+            }
         }
     }
 
@@ -340,6 +367,7 @@ impl Shape {
                 bars.last().map(|[_, _, low, high]| low.midpoint(*high)).into_iter().collect()
             }
             Self::Points(points) => points.iter().map(|(_, y)| *y).collect(),
+            Self::Whiskers(_) | Self::Labels(_) => Vec::new(),
         };
         let end = *heights.last()?;
         let mean = heights.iter().sum::<f64>() / heights.len() as f64;

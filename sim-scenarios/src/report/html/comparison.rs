@@ -5,14 +5,14 @@
 use serde_json::Value;
 
 use super::chart::{Along, Chart, Series, Shape};
-use super::intervals::{Dot, IntervalRow, Intervals, Width};
+use super::intervals::{Dot, IntervalRow, Intervals, Reference, Width};
 use super::markup::{Table, escaped, message};
 use super::page;
 use super::scale::Axis;
 use super::source::Document;
 use super::timeline::COLOURS;
 use super::transactions::SPANS;
-use crate::compare::metric::{Better, Unit};
+use crate::compare::metric::{Better, STAGES, Unit};
 use crate::compare::output::{conclusion, json, percent, shown, side_facts, signed, verdict};
 use crate::compare::{Compared, Comparison, Row, Side};
 use crate::report::number::plain;
@@ -83,7 +83,7 @@ fn title(comparison: &Comparison, side: &Side, first: &Side, is_first: bool) -> 
 }
 
 fn tiles(comparison: &Comparison, index: usize, document: &Document) -> String {
-    let mut html = String::from("<div class=\"tiles\">");
+    let mut html = String::from("<div class=\"tiles six\">");
     for (name, title) in TILES {
         let Some(at) = comparison.rows.iter().position(|row| row.metric == name) else { continue };
         let row = &comparison.rows[at];
@@ -147,13 +147,19 @@ fn differences(compared: &Compared) -> String {
             escaped(&compared.sides[0].name)
         ));
     }
-    html.push_str("<div class=\"grid\">");
     let is_latency = |row: &Row| row.unit == Unit::Milliseconds;
-    let latencies = plot(compared, "Latencies", "lower is better", is_latency);
-    let others = plot(compared, "Throughput, ratios, shares", "", |row| !is_latency(row));
-    html.push_str(&others);
-    html.push_str(&latencies);
-    html.push_str("</div>");
+    let is_part = |row: &Row| {
+        let parts =
+            STAGES.iter().any(|stage| row.metric.starts_with(&format!("cross_shard.{stage}")));
+        parts || row.metric.starts_with("checkpoints")
+    };
+    let of_whole = |row: &Row| is_latency(row) && !is_part(row);
+    html.push_str(&format!(
+        "<div class=\"grid\">{}<div class=\"below\">{}{}</div></div>",
+        plot(compared, "Latencies", "lower is better", of_whole),
+        plot(compared, "Throughput, ratios, shares", "", |row| !is_latency(row)),
+        plot(compared, "Stages and checkpoints", "lower is better", is_part),
+    ));
     for comparison in &compared.comparisons {
         let name = match several {
             true => format!("<b>{}</b>: ", escaped(&comparison.b)),
@@ -232,8 +238,13 @@ fn plot(compared: &Compared, title: &str, unit: &str, wanted: impl Fn(&Row) -> b
         title: title.to_owned(),
         unit: format!("difference in % of {}, with 95 % intervals{better}", first.a),
         x: Axis::between(ends.0 - room, ends.1 + room, 5, "%"),
+        references: vec![Reference {
+            value: 0.0,
+            name: String::new(),
+            class: "zero",
+            rows: (0, rows.len() - 1),
+        }],
         rows,
-        references: vec![(0.0, String::new(), "zero")],
         legend: match several {
             true => legend.map(|(it, class)| (it.b.clone(), *class)).collect(),
             false => vec![
@@ -285,7 +296,9 @@ fn distribution(title: &str, what: &str, curves: &[(&str, &[f64])]) -> Chart {
     let tail = curves.iter().map(|(_, curve)| at(curve, 99)).fold(0.0, f64::max);
     let cut = end > tail * 1.8;
     let x = Axis::linear(if cut { tail } else { end }, 5, "ms");
-    let series = curves.iter().zip(COLOURS.iter().cycle()).map(|((name, curve), class)| {
+    // What is compared with lies below, wide enough to be seen where the others are equal.
+    let classes = ["c1 under"].into_iter().chain(COLOURS.into_iter().skip(1)).cycle();
+    let series = curves.iter().zip(classes).map(|((name, curve), class)| {
         let steps = (curve.len() - 1) as f64;
         let points = curve.iter().enumerate().take_while(|(_, value)| **value <= x.domain.1);
         let points = points.map(|(step, value)| (*value, Some(step as f64 / steps * 100.0)));

@@ -41,8 +41,8 @@ pub(super) struct Intervals {
     pub x: Axis,
     /// From top to bottom.
     pub rows: Vec<IntervalRow>,
-    /// Lines from top to bottom: where, name, colour.
-    pub references: Vec<(f64, String, &'static str)>,
+    /// Lines that values are compared with.
+    pub references: Vec<Reference>,
     /// Names of colours, if the rows do not say it.
     pub legend: Vec<(String, &'static str)>,
     /// One row per row of the plot.
@@ -62,6 +62,19 @@ pub(super) struct IntervalRow {
     pub name: String,
     /// Its dots.
     pub dots: Vec<Dot>,
+}
+
+/// A line that rows are compared with.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    /// Where it is.
+    pub value: f64,
+    /// Its name; stands above the plot if it begins with the first row.
+    pub name: String,
+    /// Colour.
+    pub class: &'static str,
+    /// From the first to the last row that it belongs to.
+    pub rows: (usize, usize),
 }
 
 /// A dot with its interval.
@@ -113,7 +126,8 @@ impl Intervals {
         let longest = self.rows.iter().map(|row| row.name.chars().count().min(most)).max();
         let left = 16.0 + CHARACTER * longest.unwrap_or(0) as f64;
         let right = width - RIGHT;
-        let room = if self.references.iter().any(|it| !it.1.is_empty()) { REFERENCE } else { 0.0 };
+        let named = |it: &Reference| !it.name.is_empty() && it.rows.0 == 0;
+        let room = if self.references.iter().any(named) { REFERENCE } else { 0.0 };
         let top = TOP + room;
         let mut at = Vec::new();
         let mut y = top;
@@ -147,7 +161,7 @@ impl Intervals {
                 escaped(name)
             ));
         }
-        self.references(&place, (top, bottom), right, &mut svg);
+        self.references(&place, &at, right, &mut svg);
         for (row, y) in self.rows.iter().zip(&at) {
             if !row.group.is_empty() {
                 svg.push_str(&format!(
@@ -173,36 +187,35 @@ impl Intervals {
         svg
     }
 
-    fn references(
-        &self,
-        place: &impl Fn(f64) -> f64,
-        (top, bottom): (f64, f64),
-        right: f64,
-        svg: &mut String,
-    ) {
+    fn references(&self, place: &impl Fn(f64) -> f64, at: &[f64], right: f64, svg: &mut String) {
         let mut free_from = f64::MIN;
-        let mut sorted: Vec<&(f64, String, &str)> = self.references.iter().collect();
-        sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
-        for (value, name, class) in sorted {
+        let mut sorted: Vec<&Reference> = self.references.iter().collect();
+        sorted.sort_by(|one, other| one.value.total_cmp(&other.value));
+        let height = |row: usize| at.get(row).or(at.last()).copied().unwrap_or(0.0);
+        for Reference { value, name, class, rows } in sorted {
             let x = place(*value);
+            let (from, to) = (height(rows.0) - ROW / 2.0, height(rows.1) + ROW / 2.0);
             svg.push_str(&format!(
                 "<path class=\"reference {class}\" d=\"M{0} {1}V{2}\"><title>{3}</title></path>",
                 pixel(x),
-                pixel(top - 3.0),
-                pixel(bottom),
+                pixel(from),
+                pixel(to),
                 escaped(name)
             ));
             let width = CHARACTER * name.chars().count() as f64;
             // Names stand in the middle of their lines, but not beyond the plot, nor on each other.
-            let from = (x - width / 2.0).min(right + RIGHT - width).max(free_from);
-            if !name.is_empty() && from + width <= right + RIGHT {
+            let begin = (x - width / 2.0).min(right + RIGHT - width).max(free_from);
+            let fits = begin + width <= right + RIGHT;
+            if !name.is_empty() && rows.0 == 0 && fits {
+                let group = self.rows.first().is_some_and(|row| !row.group.is_empty());
+                let above = if group { GROUP } else { 0.0 };
                 svg.push_str(&format!(
                     "<text class=\"reference-name {class}\" x=\"{}\" y=\"{}\">{}</text>",
-                    pixel(from),
-                    pixel(top - 7.0),
+                    pixel(begin),
+                    pixel(from - above.min(2.0) - 5.0),
                     escaped(name)
                 ));
-                free_from = from + width + 10.0;
+                free_from = begin + width + 10.0;
             }
         }
     }

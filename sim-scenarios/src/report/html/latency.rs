@@ -12,7 +12,7 @@ use crate::report::number::{grouped, millis, plain};
 /// Points of a curve.
 const CURVE_POINTS: u32 = 200;
 /// Percentiles of the tables: in percent.
-const TABLE_PERCENT: [f64; 17] = [
+pub(super) const TABLE_PERCENT: [f64; 17] = [
     1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.99,
     100.0,
 ];
@@ -144,13 +144,13 @@ fn distribution(name: &str, title: &str, what: &str, spread: &Spread) -> Chart {
     }
 }
 
-fn percent_axis() -> Axis {
+pub(super) fn percent_axis() -> Axis {
     let ticks = [0, 25, 50, 75, 100].map(|tick| (f64::from(tick), format!("{tick} %")));
     Axis { domain: (0.0, 100.0), ticks: ticks.to_vec() }
 }
 
 /// Points of a distribution function up to a time: percent over milliseconds.
-fn curve(values: &Distribution, end: f64) -> Vec<(f64, Option<f64>)> {
+pub(super) fn curve(values: &Distribution, end: f64) -> Vec<(f64, Option<f64>)> {
     let mut points = Vec::new();
     for step in 0..=CURVE_POINTS {
         let share = f64::from(step) / f64::from(CURVE_POINTS);
@@ -285,11 +285,11 @@ fn stages(transactions: &Transactions) -> String {
     chart.html()
 }
 
-fn quantile(values: &Distribution, share: f64) -> Option<f64> {
+pub(super) fn quantile(values: &Distribution, share: f64) -> Option<f64> {
     values.quantile(share).map(to_millis)
 }
 
-fn time(values: &Distribution, share: f64) -> String {
+pub(super) fn time(values: &Distribution, share: f64) -> String {
     values.quantile(share).map_or_else(|| "–".to_owned(), millis)
 }
 
@@ -298,6 +298,6 @@ fn to_millis(time: cross_shard_msg::Duration) -> f64 {
 }
 
 /// `99.99`, without zeros at its end.
-fn plain_percent(percent: f64) -> String {
+pub(super) fn plain_percent(percent: f64) -> String {
     plain((percent * 1_000.0).round() / 1_000.0)
 }

@@ -14,6 +14,7 @@
 
 mod blocks;
 mod byzantine;
+pub mod capacity;
 mod chart;
 mod checkpoints;
 pub mod comparison;
@@ -21,11 +22,13 @@ mod intervals;
 mod latency;
 mod manifest;
 mod markup;
+mod migrations;
 mod outcomes;
 mod over_time;
 pub(crate) mod scale;
 mod slowest;
 pub(crate) mod source;
+pub mod sweep;
 mod timeline;
 mod traffic;
 mod transactions;
@@ -35,6 +38,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use blocks::Chain;
+use migrations::Migrations;
 use source::Document;
 use transactions::Transactions;
 
@@ -73,9 +77,10 @@ pub fn render(directory: &Path) -> Result<String, HtmlError> {
     let mut time = chain.timeline(&summary);
     let transactions = Transactions::read(directory, &summary, &time)?;
     time.phases(&transactions.phases);
+    let migrations = Migrations::read(directory, &summary)?;
+    time.bands.extend(migrations.bands(&time));
     let shards = summary.list("/by_shard").len();
-    // Migrations, once there are any, come after the checkpoints.
-    let sections = [
+    let mut sections = vec![
         ("Verdict", verdict::grounds(&summary, &about)),
         ("Transactions", outcomes::outcomes(&summary)),
         ("Latency", latency::latency(&summary, &transactions)),
@@ -85,6 +90,10 @@ pub fn render(directory: &Path) -> Result<String, HtmlError> {
         ("Slowest", slowest::slowest(&transactions, &chain)),
         ("Manifest", manifest::manifest(&summary, &about, &scenario)),
     ];
+    if let Some(html) = migrations.html(&summary, &time, &transactions) {
+        let after = sections.iter().position(|(title, _)| *title == "Slowest");
+        sections.insert(after.unwrap_or(sections.len()), ("Migrations", html));
+    }
     let head = verdict::title(&summary, &about) + &verdict::headline(&summary);
     Ok(page(summary.text("/name"), &head, &sections))
 }

@@ -58,17 +58,18 @@ pub(super) fn over_time(
     html
 }
 
-/// When faults were at work: the bands of the charts.
+/// When faults were at work: the red bands of the charts.
 fn faults(time: &Timeline) -> String {
-    if time.bands.is_empty() {
+    let faults = || time.bands.iter().filter(|band| band.class == "band");
+    if faults().count() == 0 {
         return String::new();
     }
     let mut table = Table::new(["fault", "from s", "to s"]);
-    for band in &time.bands {
+    for band in faults() {
         let (from, to) = band.span;
         table.row(vec![band.name.clone(), plain(from), plain(to)]);
     }
-    table.details(&format!("{} faults: the red bands", time.bands.len()))
+    table.details(&format!("{} faults: the red bands", faults().count()))
 }
 
 /// What was due, settled and refused, per second.
@@ -102,7 +103,8 @@ fn throughput(time: &Timeline, transactions: &Transactions) -> Chart {
 }
 
 /// Percentiles of the settlement latency by the time at which transactions were due.
-fn settlement(time: &Timeline, transactions: &Transactions) -> Option<Chart> {
+#[must_use]
+pub(super) fn settlement(time: &Timeline, transactions: &Transactions) -> Option<Chart> {
     let mut sorted = transactions.settlements.clone();
     sorted.sort_unstable();
     sorted.first()?;

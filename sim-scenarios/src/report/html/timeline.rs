@@ -33,7 +33,7 @@ pub(super) struct Timeline {
     width: u64,
     /// When phases began, and networks where there are several.
     pub marks: Vec<(f64, String)>,
-    /// When faults were at work.
+    /// When faults were at work, and accounts on their way.
     pub bands: Vec<Band>,
 }
 
@@ -256,6 +256,7 @@ impl Timeline {
             span: (seconds(start), seconds(end.min(self.end).max(start))),
             name: format!("{kind} {target}"),
             title: format!("{kind} of {target}: {} s to {until}", plain(seconds(start))),
+            class: "band",
         })
     }
 }

@@ -66,6 +66,10 @@ pub(super) struct Moments {
     pub settled: u64,
     /// Were refused for good.
     pub refused: u64,
+    /// Were due, in recorded phases, and stayed on one shard.
+    pub intra: u64,
+    /// Were due, in recorded phases, and crossed.
+    pub cross: u64,
 }
 
 /// A transaction that took long to settle, with its rows.
@@ -157,6 +161,10 @@ impl Transactions {
             b"intra" => false,
             _ => return,
         };
+        let due = at(6).and_then(|due| time.bin(network, due));
+        if let Some(moments) = due.and_then(|bin| self.moments.get_mut(bin)) {
+            *if is_cross { &mut moments.cross } else { &mut moments.intra } += 1;
+        }
         let settled = row.bytes(4) == b"settled";
         let ended = settled || row.bytes(4) == b"failed";
         let stages = [at(12), at(13), at(14), at(15), at(16)];
@@ -177,7 +185,7 @@ impl Transactions {
             self.stages.push([a, b, c, d, e]);
         }
         if let Some(took) = settlement {
-            if let Some(bin) = at(6).and_then(|due| time.bin(network, due)) {
+            if let Some(bin) = due {
                 self.settlements.push((bin, took));
             }
             self.keep_if_slow(row, (network, at(1).unwrap_or(0)), Duration(took));

@@ -1,0 +1,481 @@
+//! `report.html` of a search for the capacity: the ladder, the knee, what gave out first.
+//!
+//! Each number that `capacity.json` has stands in an element that names its place there.
+
+use std::collections::BTreeMap;
+
+use super::chart::{Along, Chart, Series, Shape};
+use super::markup::{Table, escaped, message, shortened};
+use super::page;
+use super::scale::Axis;
+use super::source::Document;
+use super::timeline::COLOURS;
+use crate::capacity::ladder::Range;
+use crate::capacity::output::{facts, headline};
+use crate::capacity::{Ladder, Rung};
+use crate::compare::Unit;
+use crate::compare::output::shown;
+
+/// Rates above this multiple of the capacity are in the table and not in the charts.
+const JUST_PAST: f64 = 1.45;
+/// Most runs in the table.
+const MOST_PROBES: usize = 200;
+/// The longest scenario that is shown, in characters.
+const MOST_SCENARIO: usize = 100_000;
+/// A signal at more than this multiple of its bound is drawn there.
+const MOST_EXCESS: f64 = 2.0;
+/// Most signals with a line.
+const MOST_SIGNALS: usize = 6;
+
+/// The page.
+#[must_use]
+pub fn render(ladder: &Ladder) -> String {
+    let document = Document::of(serde_json::to_value(ladder).unwrap_or_default());
+    let head = title(ladder) + &tiles(ladder, &document);
+    let sections = [
+        ("Curve", curve(ladder)),
+        ("Ladder", rungs(ladder, &document)),
+        ("Saturation", saturation(ladder)),
+        ("Runs", probes(ladder)),
+        ("Manifest", manifest(ladder)),
+    ];
+    page(&format!("{}: capacity", ladder.plan.name), &head, &sections)
+}
+
+fn title(ladder: &Ladder) -> String {
+    let (class, mark, words) = match (ladder.done, ladder.capacity.step) {
+        (false, _) => ("fair", "…", "Not done yet"),
+        (true, None) => ("bad", "✗", "No rate meets the thresholds"),
+        (true, Some(_)) => ("good", "✓", "Found"),
+    };
+    let seeds: Vec<String> = ladder.plan.rule.seeds.iter().map(u64::to_string).collect();
+    format!(
+        "<header><p class=\"badge {class}\"><span aria-hidden=\"true\">{mark}</span> {words}</p>\
+         <h1>{}: capacity</h1><p class=\"what\">{}</p><p class=\"what\">{}</p></header>\n",
+        escaped(&ladder.plan.name),
+        escaped(&headline(ladder)),
+        escaped(&format!(
+            "{} · {} runs · seeds {} · resolution {} %",
+            ladder.plan.world,
+            ladder.probes.len(),
+            seeds.join(" "),
+            shown(ladder.plan.rule.resolution * 100.0, Unit::Number)
+        )),
+    )
+}
+
+/// A number with its place in the JSON.
+fn figure(document: &Document, pointer: &str, unit: Unit) -> String {
+    let value = document.at(pointer);
+    let Some(number) = value.as_f64() else { return "<span>–</span>".to_owned() };
+    let text = shown(number, unit);
+    format!("<span data-key=\"{}\" data-value=\"{value}\">{text}</span>", escaped(pointer))
+}
+
+fn tiles(ladder: &Ladder, document: &Document) -> String {
+    let tile = |title: &str, figure: String, unit: &str, note: String| {
+        format!(
+            "<div class=\"tile\"><h3>{title}</h3><p class=\"big\">{figure}<small>{unit}</small></p>\
+             <p>{note}</p></div>"
+        )
+    };
+    let number = |pointer: &str, unit| figure(document, pointer, unit);
+    let at = ladder.rungs.iter().position(|rung| Some(rung.step) == ladder.capacity.step);
+    let rung = |key: &str| match at {
+        Some(at) => number(&format!("/rungs/{at}/{key}"), Unit::Milliseconds),
+        None => "–".to_owned(),
+    };
+    let first = match ladder.capacity.saturated.first() {
+        Some(first) => {
+            (escaped(&first.signal.name).into_owned(), escaped(&first.words).into_owned())
+        }
+        None => ("none".to_owned(), "a threshold gave out first".to_owned()),
+    };
+    let knee = |key: &str, unit| number(&format!("/capacity/knee/{key}"), unit);
+    format!(
+        "<div class=\"tiles\">{}{}{}{}</div>\n",
+        tile(
+            "Capacity",
+            number("/capacity/offered_tps", Unit::Number),
+            " tx/s offered",
+            format!(
+                "{} × the scenario's rates; not met at {}",
+                number("/capacity/factor", Unit::Number),
+                number("/capacity/unmet_tps", Unit::Number)
+            )
+        ),
+        tile(
+            "Settlement at capacity",
+            rung("settlement_p50_ms/mean"),
+            " ms, p50",
+            format!(
+                "p99 {} · finality p99 {}",
+                rung("settlement_p99_ms/mean"),
+                rung("finality_p99_ms/mean")
+            )
+        ),
+        tile(
+            "Knee",
+            knee("offered_tps", Unit::Number),
+            " tx/s offered",
+            format!("settlement p50 {} ms", knee("settlement_p50_ms", Unit::Milliseconds))
+        ),
+        tile("Saturated first", first.0, "", first.1),
+    )
+}
+
+/// Rungs up to the knee and just past the capacity.
+fn drawn(ladder: &Ladder) -> Vec<&Rung> {
+    let possible = ladder.rungs.iter().filter(|rung| rung.offered_tps > 0.0);
+    let Some(capacity) = ladder.capacity.offered_tps else { return possible.collect() };
+    let past = ladder.capacity.unmet_tps.unwrap_or(capacity).max(capacity * JUST_PAST);
+    possible.filter(|rung| rung.offered_tps <= past).collect()
+}
+
+fn curve(ladder: &Ladder) -> String {
+    let rungs = drawn(ladder);
+    if rungs.is_empty() {
+        return "<p class=\"empty\">No run is done yet.</p>".to_owned();
+    }
+    let mut html = String::from("<div class=\"grid\">");
+    html.push_str(&latency_over_throughput(ladder, &rungs));
+    html.push_str(&settled_over_offered(ladder, &rungs));
+    html.push_str(&latency_over_offered(ladder, &rungs));
+    html.push_str(&power(ladder, &rungs));
+    html.push_str("</div>");
+    let hidden = ladder.rungs.len() - rungs.len();
+    if hidden > 0 {
+        html.push_str(&format!(
+            "<p class=\"note\">{hidden} rates far above the capacity are in the table below only.</p>"
+        ));
+    }
+    html
+}
+
+/// Lines at the knee and at the capacity.
+fn marks(ladder: &Ladder, of: fn(&Rung) -> f64) -> Vec<(f64, String)> {
+    let at = |wanted: Option<f64>| {
+        ladder.rungs.iter().find(|rung| Some(rung.offered_tps) == wanted).map(of)
+    };
+    let capacity = at(ladder.capacity.offered_tps);
+    let knee = at(ladder.capacity.knee.map(|knee| knee.offered_tps));
+    match (capacity, knee) {
+        (Some(capacity), Some(knee)) if (capacity - knee).abs() < capacity * 1e-9 => {
+            vec![(capacity, "capacity, knee".to_owned())]
+        }
+        _ => {
+            let marks = [(knee, "knee"), (capacity, "capacity")];
+            marks.into_iter().filter_map(|(at, name)| Some((at?, name.to_owned()))).collect()
+        }
+    }
+}
+
+/// A percentile: its name, its colour, where it is.
+type Percentile = (&'static str, &'static str, fn(&Rung) -> Option<Range>);
+
+const PERCENTILES: [Percentile; 2] =
+    [("p50", "c1", |rung| rung.settlement_p50_ms), ("p99", "c2", |rung| rung.settlement_p99_ms)];
+
+fn latencies(rungs: &[&Rung], x: fn(&Rung) -> f64, with_ranges: bool) -> (Vec<Series>, f64) {
+    let mut series = Vec::new();
+    let mut largest = 0.0_f64;
+    for (name, class, of) in PERCENTILES {
+        let known: Vec<(f64, Range)> =
+            rungs.iter().filter_map(|rung| Some((x(rung), of(rung)?))).collect();
+        let line = known.iter().map(|(x, range)| (*x, Some(range.mean))).collect();
+        let points = known.iter().map(|(x, range)| (*x, range.mean)).collect();
+        largest = known.iter().map(|(_, range)| range.high).fold(largest, f64::max);
+        if with_ranges {
+            let spans = known.iter().map(|(x, range)| (*x, (range.low, range.high))).collect();
+            series.push(Series { name: String::new(), class, shape: Shape::Whiskers(spans) });
+        }
+        series.push(Series { name: name.to_owned(), class, shape: Shape::Line(line) });
+        series.push(Series { name: String::new(), class, shape: Shape::Points(points) });
+    }
+    (series, largest)
+}
+
+fn table(rungs: &[&Rung]) -> Table {
+    let mut table = Table::new([
+        "offered, tx/s",
+        "settled, tx/s",
+        "settlement p50, ms",
+        "p99, ms",
+        "power",
+        "met by",
+    ]);
+    for rung in rungs {
+        let time = |range: Option<Range>| {
+            range.map_or("–".to_owned(), |it| shown(it.mean, Unit::Milliseconds))
+        };
+        table.row(vec![
+            shown(rung.offered_tps, Unit::Number),
+            shown(rung.throughput_tps.mean, Unit::Number),
+            time(rung.settlement_p50_ms),
+            time(rung.settlement_p99_ms),
+            rung.power.map_or("–".to_owned(), |power| format!("{power:.2}")),
+            format!("{} of {}", rung.met, rung.seeds),
+        ]);
+    }
+    table
+}
+
+fn chart(title: &str, unit: &str, x: Axis, y: Axis, series: Vec<Series>, rungs: &[&Rung]) -> Chart {
+    Chart {
+        title: title.to_owned(),
+        unit: unit.to_owned(),
+        x,
+        y,
+        series,
+        bands: Vec::new(),
+        marks: Vec::new(),
+        along: Along::X,
+        at: Vec::new(),
+        table: table(rungs),
+        note: String::new(),
+    }
+}
+
+fn most(rungs: &[&Rung], of: fn(&Rung) -> f64) -> f64 {
+    rungs.iter().map(|rung| of(rung)).fold(0.0, f64::max)
+}
+
+fn settled(rung: &Rung) -> f64 {
+    rung.throughput_tps.mean
+}
+
+fn offered(rung: &Rung) -> f64 {
+    rung.offered_tps
+}
+
+fn latency_over_throughput(ladder: &Ladder, rungs: &[&Rung]) -> String {
+    let (series, largest) = latencies(rungs, settled, false);
+    let x = Axis::linear(most(rungs, settled), 5, "tx/s");
+    let y = Axis::linear(largest, 4, "");
+    let unit = "settlement latency in ms over settled transactions per second";
+    Chart {
+        marks: marks(ladder, settled),
+        at: rungs.iter().map(|rung| settled(rung)).collect(),
+        note: "One dot per rate, joined in the order of rates: where the line turns back, more is \
+               offered and less settles."
+            .to_owned(),
+        ..chart("Latency over throughput", unit, x, y, series, rungs)
+    }
+    .html()
+}
+
+fn settled_over_offered(ladder: &Ladder, rungs: &[&Rung]) -> String {
+    let end = most(rungs, offered);
+    let points = rungs.iter().map(|rung| (offered(rung), Some(settled(rung)))).collect();
+    let dots = rungs.iter().map(|rung| (offered(rung), settled(rung))).collect();
+    let series = vec![
+        Series {
+            name: "all settles".to_owned(),
+            class: "ideal",
+            shape: Shape::Line(vec![(0.0, Some(0.0)), (end, Some(end))]),
+        },
+        Series { name: "settled".to_owned(), class: "c3", shape: Shape::Line(points) },
+        Series { name: String::new(), class: "c3", shape: Shape::Points(dots) },
+    ];
+    let x = Axis::linear(end, 5, "tx/s");
+    let y = Axis::linear(most(rungs, settled).max(end), 4, "");
+    let unit = "settled over offered transactions per second";
+    Chart {
+        marks: marks(ladder, offered),
+        at: rungs.iter().map(|rung| offered(rung)).collect(),
+        ..chart("Throughput", unit, x, y, series, rungs)
+    }
+    .html()
+}
+
+fn latency_over_offered(ladder: &Ladder, rungs: &[&Rung]) -> String {
+    let (series, largest) = latencies(rungs, offered, true);
+    let x = Axis::linear(most(rungs, offered), 5, "tx/s");
+    let y = Axis::linear(largest, 4, "");
+    let unit = "settlement latency in ms over offered transactions per second";
+    Chart {
+        marks: marks(ladder, offered),
+        at: rungs.iter().map(|rung| offered(rung)).collect(),
+        note: "Where several seeds were tried, dots are means and whiskers span all of them."
+            .to_owned(),
+        ..chart("Latency", unit, x, y, series, rungs)
+    }
+    .html()
+}
+
+fn power(ladder: &Ladder, rungs: &[&Rung]) -> String {
+    let known: Vec<(f64, f64)> =
+        rungs.iter().filter_map(|rung| Some((offered(rung), rung.power?))).collect();
+    let line = known.iter().map(|(x, y)| (*x, Some(*y))).collect();
+    let series = vec![
+        Series { name: "power".to_owned(), class: "c6", shape: Shape::Line(line) },
+        Series { name: String::new(), class: "c6", shape: Shape::Points(known) },
+    ];
+    let x = Axis::linear(most(rungs, offered), 5, "tx/s");
+    let unit = "throughput ÷ median settlement latency, relative to the largest";
+    Chart {
+        marks: marks(ladder, offered),
+        at: rungs.iter().map(|rung| offered(rung)).collect(),
+        note: "The knee is where it is largest (Kleinrock, 1979): beyond it, a higher rate costs \
+               more latency than it gives throughput."
+            .to_owned(),
+        ..chart("Power", unit, x, Axis::linear(1.0, 4, ""), series, rungs)
+    }
+    .html()
+}
+
+fn rungs(ladder: &Ladder, document: &Document) -> String {
+    let mut html = String::from(
+        "<div class=\"scroll\"><table class=\"figures wide\"><thead><tr>\
+         <th scope=\"col\">offered, tx/s</th><th scope=\"col\">×</th>\
+         <th scope=\"col\">settled, tx/s</th><th scope=\"col\">settlement p50, ms</th>\
+         <th scope=\"col\">p99, ms</th><th scope=\"col\">finality p99, ms</th>\
+         <th scope=\"col\">power</th><th scope=\"col\">met by seeds</th><th scope=\"col\"></th>\
+         </tr></thead><tbody>",
+    );
+    for (at, rung) in ladder.rungs.iter().enumerate() {
+        let cell = |key: &str, unit| {
+            format!("<td>{}</td>", figure(document, &format!("/rungs/{at}/{key}"), unit))
+        };
+        let mut notes = String::new();
+        if Some(rung.step) == ladder.capacity.step {
+            notes.push_str("<span class=\"verdict good\">capacity</span> ");
+        }
+        if ladder.capacity.knee.is_some_and(|knee| knee.offered_tps == rung.offered_tps) {
+            notes.push_str("<span class=\"verdict c6\">knee</span>");
+        }
+        let class = if rung.met == rung.seeds { "good" } else { "bad" };
+        html.push_str(&format!(
+            "<tr><th scope=\"row\">{}</th>{}{}{}{}{}{}<td><span class=\"verdict {class}\">{} of \
+             {}</span></td><td>{notes}</td></tr>",
+            figure(document, &format!("/rungs/{at}/offered_tps"), Unit::Number),
+            cell("factor", Unit::Number),
+            cell("throughput_tps/mean", Unit::Number),
+            cell("settlement_p50_ms/mean", Unit::Milliseconds),
+            cell("settlement_p99_ms/mean", Unit::Milliseconds),
+            cell("finality_p99_ms/mean", Unit::Milliseconds),
+            cell("power", Unit::Number),
+            rung.met,
+            rung.seeds,
+        ));
+    }
+    html.push_str("</tbody></table></div>");
+    html
+}
+
+/// Signals relative to their bounds.
+fn saturation(ladder: &Ladder) -> String {
+    let mut html =
+        String::from("<div class=\"columns\"><div><h3>What gave out</h3><ul class=\"checks\">");
+    for fact in facts(ladder) {
+        html.push_str(&format!("<li>{}</li>", message(fact.trim())));
+    }
+    html.push_str("</ul></div><div><h3>What must hold</h3><ul class=\"checks\">");
+    for criterion in &ladder.plan.criteria {
+        html.push_str(&format!("<li><code>{}</code></li>", message(criterion)));
+    }
+    for threshold in &ladder.plan.not_judged {
+        html.push_str(&format!(
+            "<li><code>{}</code> <span>not judged: it grows with the rate</span></li>",
+            message(threshold)
+        ));
+    }
+    html.push_str("</ul></div></div>");
+    let rungs = drawn(ladder);
+    let mut lines: BTreeMap<&str, BTreeMap<i32, f64>> = BTreeMap::new();
+    for probe in &ladder.probes {
+        for signal in probe.signals.iter().filter(|signal| signal.bound > 0.0) {
+            let share = signal.value / signal.bound;
+            let values = lines.entry(signal.name.as_str()).or_default();
+            let most = values.entry(probe.step).or_insert(share);
+            *most = share.max(*most);
+        }
+    }
+    let all = lines.len();
+    let mut lines: Vec<(&str, Vec<Option<f64>>)> = lines
+        .into_iter()
+        .map(|(name, values)| {
+            (name, rungs.iter().map(|rung| values.get(&rung.step).copied()).collect())
+        })
+        .collect();
+    let largest = |values: &[Option<f64>]| values.iter().flatten().copied().fold(0.0, f64::max);
+    lines.sort_by(|one, two| largest(&two.1).total_cmp(&largest(&one.1)).then(one.0.cmp(two.0)));
+    let head = lines.iter().map(|(name, _)| (*name).to_owned());
+    let mut table = Table::new(["offered, tx/s".to_owned()].into_iter().chain(head));
+    for (at, rung) in rungs.iter().enumerate() {
+        let cell =
+            |value: Option<f64>| value.map_or("–".to_owned(), |it| shown(it, Unit::Number));
+        let cells = lines.iter().map(|(_, values)| cell(values[at]));
+        table.row([shown(rung.offered_tps, Unit::Number)].into_iter().chain(cells).collect());
+    }
+    lines.truncate(MOST_SIGNALS);
+    let end = most(&rungs, offered);
+    let mut series = vec![Series {
+        name: "bound".to_owned(),
+        class: "ideal",
+        shape: Shape::Line(vec![(0.0, Some(1.0)), (end, Some(1.0))]),
+    }];
+    let mut top = 1.0_f64;
+    for ((name, values), class) in lines.iter().zip(COLOURS) {
+        let points = rungs.iter().zip(values);
+        let points =
+            points.map(|(rung, value)| (offered(rung), value.map(|it| it.min(MOST_EXCESS))));
+        let points: Vec<(f64, Option<f64>)> = points.collect();
+        top = points.iter().filter_map(|(_, value)| *value).fold(top, f64::max);
+        series.push(Series { name: (*name).to_owned(), class, shape: Shape::Line(points) });
+    }
+    if rungs.is_empty() {
+        return html;
+    }
+    let chart = Chart {
+        title: "Resources".to_owned(),
+        unit: "each relative to the bound beyond which it is saturated".to_owned(),
+        x: Axis::linear(end, 5, "tx/s"),
+        y: Axis::linear(top, 4, ""),
+        series,
+        bands: Vec::new(),
+        marks: marks(ladder, offered),
+        along: Along::X,
+        at: rungs.iter().map(|rung| offered(rung)).collect(),
+        table,
+        note: format!(
+            "Of {all} resources those that come closest to their bounds; drawn up to {MOST_EXCESS} \
+             times a bound. Of several seeds the worst."
+        ),
+    };
+    html.push_str(&format!("<div class=\"grid\">{}</div>", chart.html()));
+    html
+}
+
+fn probes(ladder: &Ladder) -> String {
+    let mut table =
+        Table::new(["directory", "offered, tx/s", "seed", "verdict", "met", "why not", "took, s"]);
+    for probe in ladder.probes.iter().take(MOST_PROBES) {
+        table.row(vec![
+            probe.directory.clone(),
+            shown(probe.offered_tps, Unit::Number),
+            probe.seed.to_string(),
+            probe.verdict.replace('_', " "),
+            if probe.met { "yes" } else { "no" }.to_owned(),
+            probe.unmet.join("; "),
+            shown(probe.took_seconds, Unit::Number),
+        ]);
+    }
+    table.html()
+}
+
+fn manifest(ladder: &Ladder) -> String {
+    let fact =
+        |name: &str, value: &str| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escaped(value));
+    let rule = &ladder.plan.rule;
+    format!(
+        "<dl class=\"manifest\">{}{}{}{}{}</dl><details><summary>Scenario at its own rates, with \
+         every default</summary><pre>{}</pre></details>",
+        fact("Shardlab", &ladder.shardlab),
+        fact("World", &ladder.plan.world),
+        fact("Cost profile", ladder.plan.profile.split(':').next().unwrap_or_default()),
+        fact("Resolution", &format!("{} %", rule.resolution * 100.0)),
+        fact("Version of the files", &ladder.schema_version.to_string()),
+        shortened(&ladder.plan.scenario, MOST_SCENARIO)
+    )
+}
