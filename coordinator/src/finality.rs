@@ -16,6 +16,8 @@ use crate::value::CheckpointValue;
 
 /// Checkpoints that are kept for shards and the client.
 pub const MAX_KEPT_CHECKPOINTS: usize = 16_384;
+/// Bytes of checkpoints that are kept for them; the newest is kept always.
+pub const MAX_KEPT_CHECKPOINT_BYTES: usize = 256 << 20;
 /// Checkpoints that one request is answered with. Who needs more asks again.
 pub const MAX_SERVED_CHECKPOINTS: usize = 64;
 /// Encoded bytes of runs, with their headers, that are kept for coordinators that lag.
@@ -30,6 +32,7 @@ pub struct Finality {
     /// Of the tip and of proposals above it.
     states: BTreeMap<B256, Arc<CheckpointState>>,
     checkpoints: VecDeque<FinalizedCheckpoint>,
+    checkpoint_bytes: usize,
     runs: VecDeque<(usize, Finalized<CheckpointValue>)>,
     run_bytes: usize,
     /// What goes out when a write is durable.
@@ -45,6 +48,7 @@ impl Finality {
             states: BTreeMap::from([(tip.digest(), Arc::clone(&tip))]),
             tip,
             checkpoints: VecDeque::new(),
+            checkpoint_bytes: 0,
             runs: VecDeque::new(),
             run_bytes: 0,
             waiting: BTreeMap::new(),
@@ -121,9 +125,15 @@ impl Finality {
 
     /// Keeps durable checkpoints, which follow those that are kept already.
     pub fn keep(&mut self, checkpoints: impl IntoIterator<Item = FinalizedCheckpoint>) {
-        self.checkpoints.extend(checkpoints);
-        while self.checkpoints.len() > MAX_KEPT_CHECKPOINTS {
-            self.checkpoints.pop_front();
+        for finalized in checkpoints {
+            self.checkpoint_bytes += checkpoint_bytes(&finalized.checkpoint);
+            self.checkpoints.push_back(finalized);
+        }
+        while self.checkpoints.len() > MAX_KEPT_CHECKPOINTS
+            || (self.checkpoint_bytes > MAX_KEPT_CHECKPOINT_BYTES && self.checkpoints.len() > 1)
+        {
+            let oldest = self.checkpoints.pop_front();
+            self.checkpoint_bytes -= oldest.map_or(0, |old| checkpoint_bytes(&old.checkpoint));
         }
     }
 
@@ -185,5 +195,14 @@ pub fn finalized_checkpoints(run: &Finalized<CheckpointValue>) -> Vec<FinalizedC
 
 /// About how many bytes a run takes, in memory and when encoded.
 fn run_bytes(run: &Finalized<CheckpointValue>) -> usize {
-    run.values.iter().flat_map(|value| value.evidence()).map(encoded_bytes).sum()
+    let headers =
+        |value: &CheckpointValue| value.evidence().iter().map(encoded_bytes).sum::<usize>();
+    run.values.iter().map(|value| checkpoint_bytes(value.checkpoint()) + headers(value)).sum()
+}
+
+/// The same of a checkpoint.
+fn checkpoint_bytes(checkpoint: &Checkpoint) -> usize {
+    let Checkpoint { crosslinks, placements, moves, .. } = checkpoint;
+    let headers: usize = crosslinks.iter().map(|crosslink| 64 + 40 * crosslink.headers.len()).sum();
+    128 + headers + 36 * (placements.len() + moves.len())
 }

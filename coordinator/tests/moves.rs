@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use consensus::Value as _;
+use consensus::{Certificate, FinalizationCertificate, Finalized, Kind};
 use coordinator::cut::MAX_PROPOSAL_BYTES;
+use coordinator::finality::Finality;
 use coordinator::homes::Homes;
 use coordinator::moves::most_moves;
 use coordinator::proposal::{build, validate};
@@ -15,7 +17,7 @@ use coordinator::{CheckpointState, CheckpointValue, Rule, Violation};
 use cross_shard_msg::migration::MAX_MOVES;
 use cross_shard_msg::{
     Checkpoint, CheckpointNumber, Epoch, Epochs, Move, Placement, Proposal, Settings, ShardId,
-    Timestamp, codec,
+    Timestamp, View, codec,
 };
 use partitioning::{Allocation, Base, OUTBOX, Residents};
 use proptest::prelude::*;
@@ -177,6 +179,21 @@ fn the_most_moves_fit_into_a_message_beside_the_most_headers() {
     assert!(verdict(&shards, &parent, |c| c.moves = wanted.clone()).is_err());
     let bytes = codec::encode(&value).unwrap().len();
     assert!(bytes + MAX_PROPOSAL_BYTES + (64 << 10) < codec::MAX_MESSAGE_BYTES, "{bytes}");
+    // Whoever lags is told in messages that fit: as many of them as it takes.
+    let mut finality = Finality::new(&network);
+    for number in 1..=8 {
+        let certificate = Certificate {
+            epoch: Epoch::ZERO,
+            view: View(number),
+            kind: Kind::Finalize,
+            digest: value.digest(),
+            signatures: Vec::new(),
+        };
+        let certificate = FinalizationCertificate::new(certificate).unwrap();
+        finality.extend(&Finalized { values: vec![value.clone()], certificate });
+    }
+    let runs = finality.runs(3, 8);
+    assert!(!runs.is_empty() && codec::encode(&runs).is_ok());
 }
 
 #[test]
