@@ -292,9 +292,10 @@ impl ShardNode {
     }
 }
 
-/// Delayed receipts first, then those that entered in this block; a `Call` waits behind the first
-/// one that does not fit (R-BLK-3).
+/// What waited for accounts that are live now, then delayed receipts, then those that entered in this
+/// block; a `Call` waits behind the first one that does not fit (R-BLK-3).
 fn receipts(legs: &mut Legs<'_>, incoming: &[Incoming]) {
+    legs.arrivals();
     // What these send to their own shard comes behind them, and waits for the next block.
     for _ in 0..legs.delayed.len() {
         if legs.delayed.first().is_some_and(|first| first.receipt.gas() > legs.evm.gas_left()) {
@@ -311,8 +312,9 @@ fn receipts(legs: &mut Legs<'_>, incoming: &[Incoming]) {
     for batch in incoming {
         for (receipt, sequence) in batch.receipts.iter().zip(batch.first.0..) {
             let sequence = Sequence(sequence);
-            let entered = Entered { source: batch.source, sequence, receipt: receipt.clone() };
-            if legs.full && receipt.kind() == ReceiptKind::Call {
+            let (source, height, receipt) = (batch.source, batch.height, receipt.clone());
+            let entered = Entered { source, height, sequence, receipt };
+            if legs.full && entered.receipt.kind() == ReceiptKind::Call {
                 legs.delayed.push(entered);
             } else if let Err(entered) = legs.receipt(entered) {
                 legs.full = true;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use cross_shard_msg::{Gas, Receipt, Sequence, ShardId, Wei};
+use cross_shard_msg::{Gas, Height, Receipt, Sequence, ShardId, Wei};
 use serde::{Deserialize, Serialize};
 
 /// A receipt that entered state, named by where it came from.
@@ -11,6 +11,8 @@ pub(crate) struct Entered {
     /// Its source. This shard itself for what a contract sent to an account of its own shard: such
     /// a call is not released, and is executed in a later block.
     pub source: ShardId,
+    /// Height of the source's block that released it; zero for what this shard sent to itself.
+    pub height: Height,
     /// Its sequence.
     pub sequence: Sequence,
     /// The receipt.
@@ -42,7 +44,8 @@ impl Delayed {
     /// Queues what this shard sends to itself.
     pub(crate) fn push_local(&mut self, shard: ShardId, receipt: Receipt) {
         self.local = self.local.next();
-        self.push(Entered { source: shard, sequence: self.local, receipt });
+        let (height, sequence) = (Height::ZERO, self.local);
+        self.push(Entered { source: shard, height, sequence, receipt });
     }
 
     pub(crate) fn first(&self) -> Option<&Entered> {

@@ -157,13 +157,25 @@ impl Legs<'_> {
     /// A part of an account that is in flight. With the last one it is live (R-EPOCH-7).
     fn part(&mut self, entered: Entered) {
         let account = entered.receipt.account();
-        match self.parked.add_part(entered) {
+        let locale = self.locale;
+        match self.parked.add_part(entered, |source, height| locale.covers(source, height)) {
             Part::Waits => {}
             Part::Twice(entered) => {
                 self.evm.credit(account, entered.receipt.value());
                 self.arrived(&entered);
             }
             Part::Last(arrival) => self.install(account, arrival),
+        }
+    }
+
+    /// Accounts are live of which the last part entered before, and only now is known what their old
+    /// homes created.
+    pub(crate) fn arrivals(&mut self) {
+        let locale = self.locale;
+        for (account, arrival) in
+            self.parked.take_complete(|source, height| locale.covers(source, height))
+        {
+            self.install(account, arrival);
         }
     }
 
@@ -291,7 +303,7 @@ impl Legs<'_> {
         caused: u32,
         created: u32,
     ) {
-        let Entered { source, sequence, receipt } = entered;
+        let Entered { source, sequence, receipt, .. } = entered;
         let (source, sequence, kind) = (*source, *sequence, receipt.kind());
         let cause = Cause::Receipt { source, sequence, kind };
         self.done.legs.push(Leg { key: receipt.key(), cause, status, gas_used, caused, created });

@@ -162,3 +162,28 @@ fn what_waits_too_long_expires() {
     pool.admit(at(12), tx(2, 1), 1).unwrap();
     assert_eq!(drain(&mut pool), [(2, 1)]);
 }
+
+#[test]
+fn a_sender_that_leaves_takes_everything_along() {
+    let mut pool = pool(10);
+    for (sender, nonce) in [(1, 0), (2, 0), (1, 2), (1, 1)] {
+        pool.admit(Timestamp::ZERO, tx(sender, nonce), 0).unwrap();
+    }
+    let held = pool.next_turn().unwrap();
+    pool.hold(&held);
+    let left = pool.remove_sender(&Address::repeat_byte(1));
+    assert_eq!(left, [0, 1, 2].map(|nonce| key(&tx(1, nonce))));
+    assert_eq!(pool.remove_sender(&Address::repeat_byte(1)), []);
+    pool.end_block();
+    assert_eq!((pool.len(), drain(&mut pool)), (1, vec![(2, 0)]));
+    // Priced out, and back again at another nonce.
+    pool.admit(Timestamp::ZERO, paying(1, 0, 5, 1), 0).unwrap();
+    let turn = pool.next_turn().unwrap();
+    pool.price_out(&turn);
+    assert_eq!(pool.remove_sender(&Address::repeat_byte(1)).len(), 1);
+    pool.reprice(1);
+    assert_eq!(drain(&mut pool), []);
+    pool.admit(Timestamp::ZERO, tx(1, 7), 7).unwrap();
+    assert_eq!(drain(&mut pool), [(1, 7)]);
+    assert_eq!(pool.expire(Timestamp(1 << 40)), []);
+}
