@@ -10,8 +10,7 @@ use super::{csv_files, histogram_log, html, manifest, migrations, summary};
 use crate::metrics::Measured;
 use crate::scenario::Span;
 
-/// The files that [`write`] writes. `senders.csv` only where a trace was replayed; `migrations.csv`,
-/// `epochs.csv` and `partitioner.csv` only where accounts may move.
+/// The files that [`write`] writes. `senders.csv` only where a trace was replayed.
 pub const FILES: &[&str] = &[
     "scenario.toml",
     "summary.json",
@@ -21,15 +20,15 @@ pub const FILES: &[&str] = &[
     "blocks.csv",
     "checkpoints.csv",
     "senders.csv",
-    "migrations.csv",
-    "epochs.csv",
-    "partitioner.csv",
     "inclusion.hlog",
     "cross_shard.hlog",
     "settlement.hlog",
     "finality.hlog",
     "report.html",
 ];
+
+/// Those that [`write`] writes besides where accounts may move.
+pub const MIGRATION_FILES: &[&str] = &["migrations.csv", "epochs.csv", "partitioner.csv"];
 
 /// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ mod table;
 mod tables;
 pub mod terminal;
 
-pub use files::{FILES, ReportError, write};
+pub use files::{FILES, MIGRATION_FILES, ReportError, write};
 pub use manifest::manifest;
 pub use summary::{Summary, summary};
 pub use terminal::{Style, terminal};

@@ -31,6 +31,7 @@ examples!(
     "large",
     "restarts",
     "faults",
+    "migration",
     "byzantine",
 );
 

@@ -55,6 +55,7 @@ fn text(seed: u64, dice: &mut Dice) -> String {
     let _ = writeln!(page, "[[phase]]\nname = \"safety\"\nfor = \"{}ms\"", network.length);
     load(&mut page, &network, dice);
     faults(&mut page, &network, dice);
+    partitioning(&mut page, &network, dice);
     page
 }
 
@@ -158,6 +159,31 @@ fn load(page: &mut String, network: &Network, dice: &mut Dice) {
         let _ = writeln!(page, "[[phase.load.mix]]\nfunction = \"approve(address,uint256)\"");
         let _ = writeln!(page, "args = [\"account\", \"1 gwei\"]\nweight = 1");
     }
+}
+
+/// Epochs so short, and traffic of so few of them, that accounts move to and fro, some while they are
+/// still on their way. `range` moves everybody whatever the traffic.
+fn partitioning(page: &mut String, network: &Network, dice: &mut Dice) {
+    if network.shards == 1 || dice.percent(40) {
+        return;
+    }
+    let strategy = dice.one_of(&[
+        "range",
+        "range",
+        "fennel",
+        "fennel",
+        "clpa",
+        "label-propagation",
+        "shard-scheduler",
+        "lb-chain",
+        "louvain",
+        "txallo-adaptive",
+    ]);
+    let _ = writeln!(page, "[partitioning]\nstrategy = \"{strategy}\"");
+    let _ = writeln!(page, "epoch = {}", dice.one_of(&[1, 1, 2, 4]));
+    let _ = writeln!(page, "max_moves = {}", dice.one_of(&[1, 3, 10, 50]));
+    let _ = writeln!(page, "max_accesses = {}", dice.one_of(&[1, 10, 10_000]));
+    let _ = writeln!(page, "window = {}", dice.one_of(&[1, 1, 2]));
 }
 
 const KINDS: [&str; 10] = [

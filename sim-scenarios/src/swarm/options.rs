@@ -48,6 +48,7 @@ impl Options {
             + scenario.client.retry_deadline
             + network.bounds.mempool_time
             + Self::muteness(scenario)
+            + network.checkpoint_every.times(2 * Self::restless(scenario))
     }
 
     /// How long after the last fault links may bring nothing yet. A packet that got lost is sent
@@ -62,6 +63,14 @@ impl Options {
             true => Duration::from_millis(12_750).times(2),
             false => Duration::ZERO,
         }
+    }
+
+    /// For how many checkpoints after the end of the load accounts may still be moved: as long as
+    /// strategies see its traffic, and until their answer is known.
+    #[must_use]
+    pub fn restless(scenario: &Scenario) -> u64 {
+        let partitioning = scenario.partitioning.as_ref();
+        partitioning.map_or(0, |it| it.epoch * (u64::from(it.window) + 2))
     }
 
     /// Number of faults.
@@ -131,6 +140,17 @@ impl fmt::Display for Options {
                 let (at, target) = (print_duration(fault.at), fault.kind.target());
                 writeln!(f, "  at {at}: {name} {span}: {target}")?;
             }
+        }
+        if let Some(partitioning) = &self.scenario.partitioning {
+            writeln!(
+                f,
+                "  epochs of {} checkpoints, {} moves {} accounts, traffic of {} epochs, {} in a block",
+                partitioning.epoch,
+                partitioning.strategy.label(),
+                partitioning.max_moves,
+                partitioning.window,
+                partitioning.max_accesses,
+            )?;
         }
         for one in byzantine {
             writeln!(f, "  {} is Byzantine: {}", one.target, one.behaviour)?;

@@ -75,6 +75,12 @@ fn candidates(options: &Options) -> Vec<Options> {
     };
     with(&|it| it.disk = USUAL_DISK);
     with(&|it| it.priced = false);
+    with(&|it| it.scenario.partitioning = None);
+    with(&|it| {
+        if let Some(partitioning) = &mut it.scenario.partitioning {
+            partitioning.max_moves = (partitioning.max_moves / 2).max(1);
+        }
+    });
     for phase in 0..options.scenario.phases.len() {
         let count = options.scenario.phases[phase].faults.len();
         // Halves, quarters, …, single ones.

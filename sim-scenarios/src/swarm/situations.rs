@@ -61,11 +61,23 @@ pub enum Situation {
     ProofRefused,
     /// A message got lost with a node's life.
     MessageLost,
+    /// An account became live at a new home.
+    AccountMoved,
+    /// An account moved again on its way.
+    MovedInFlight,
+    /// An account took storage along.
+    StorageMoved,
+    /// A receipt waited for an account on its way.
+    ReceiptParked,
+    /// A transaction was refused because its sender lives elsewhere.
+    RefusedMoved,
+    /// A transaction was refused because its sender is on its way.
+    RefusedInFlight,
 }
 
 impl Situation {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::ViewNullified,
         Self::CrashWhileVoting,
         Self::CrashWhileWritingBlock,
@@ -94,6 +106,12 @@ impl Situation {
         Self::ValidatorEquivocated,
         Self::ProofRefused,
         Self::MessageLost,
+        Self::AccountMoved,
+        Self::MovedInFlight,
+        Self::StorageMoved,
+        Self::ReceiptParked,
+        Self::RefusedMoved,
+        Self::RefusedInFlight,
     ];
 
     /// As the report says it.
@@ -128,6 +146,12 @@ impl Situation {
             Self::ValidatorEquivocated => "evidence against a validator",
             Self::ProofRefused => "proof refused",
             Self::MessageLost => "message lost",
+            Self::AccountMoved => "account moved",
+            Self::MovedInFlight => "account moved again on its way",
+            Self::StorageMoved => "storage moved",
+            Self::ReceiptParked => "receipt parked",
+            Self::RefusedMoved => "transaction refused: moved",
+            Self::RefusedInFlight => "transaction refused: in flight",
         }
     }
 }

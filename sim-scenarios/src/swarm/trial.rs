@@ -7,12 +7,15 @@
 //! a durable block began has settled. At the end the checkers of all runs look at the records, and
 //! every block is executed again from genesis.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use cross_shard_msg::{Cause, Duration, LegStatus, NodeId, ReceiptKind, ShardId, Timestamp};
+use cross_shard_msg::{
+    AccountKey, Cause, Checkpoint, CheckpointNumber, Duration, LegStatus, NodeId, ReceiptKind, ShardId,
+    Timestamp,
+};
 use simulation::checkers::{self, Circumstances, Verdict};
 use simulation::online::Validity;
 use simulation::{Honest, Monitor};
@@ -192,6 +195,7 @@ fn linger(options: &Options) -> Duration {
         + (link.delay + link.jitter).times(20)
         + options.disk.durable_after.times(8)
         + Options::muteness(&options.scenario)
+        + network.checkpoint_every.times(2 * Options::restless(&options.scenario))
 }
 
 /// Every transaction has an outcome. One that goes through a dishonest shard need not have one.
@@ -270,6 +274,16 @@ fn situations(witness: &Witness, simulated: &Simulated) -> Situations {
         let missing = shards - finalized.checkpoint.crosslinks.len().min(shards);
         situations.add(Situation::CrosslinkMissing, missing as u64);
     }
+    // The first move sends an account off, a later one brings it elsewhere.
+    let moves = || longest.into_iter().flatten().flat_map(|it| moves_of(&it.checkpoint));
+    let sent: BTreeMap<(AccountKey, CheckpointNumber), ShardId> = moves().collect();
+    let redirected = witness.seen(|seen| {
+        let elsewhere = |(node, account, checkpoint): &&(NodeId, AccountKey, CheckpointNumber)| {
+            sent.get(&(*account, *checkpoint)).is_some_and(|to| *node != NodeId::Shard(*to))
+        };
+        seen.arrived.iter().filter(elsewhere).count() as u64
+    });
+    situations.add(Situation::MovedInFlight, redirected);
     let mut snapshots = 0;
     for observations in simulated.observations.values() {
         let mut arrived = BTreeSet::new();
@@ -292,6 +306,13 @@ fn situations(witness: &Witness, simulated: &Simulated) -> Situations {
     }
     situations.add(Situation::Snapshot, snapshots);
     situations
+}
+
+fn moves_of(
+    checkpoint: &Checkpoint,
+) -> impl Iterator<Item = ((AccountKey, CheckpointNumber), ShardId)> {
+    let number = checkpoint.number;
+    checkpoint.moves.iter().map(move |it| ((AccountKey::of(&it.account), number), it.to))
 }
 
 /// Blocks from one snapshot to the next.

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use cross_shard_msg::{DropReason, Event, Message, NodeId, Refusal};
+use cross_shard_msg::{
+    AccountKey, CheckpointNumber, DropReason, Event, Message, NodeId, Refusal,
+};
 use simulation::trace::{Happening, TraceEvent};
 
 use super::proven::Proofs;
@@ -18,6 +20,8 @@ pub(super) struct Witness(Rc<RefCell<Seen>>);
 #[derive(Default)]
 pub(super) struct Seen {
     pub situations: Situations,
+    /// Where which account arrived, and the checkpoint that had sent it off.
+    pub arrived: Vec<(NodeId, AccountKey, CheckpointNumber)>,
     /// The first accusation of an honest node.
     pub accused: Option<String>,
     proofs: Option<Proofs>,
@@ -109,8 +113,18 @@ impl Seen {
                 Refusal::Congested => self.situations.note(Situation::Congested),
                 Refusal::MempoolFull => self.situations.note(Situation::MempoolFull),
                 Refusal::Expired => self.situations.note(Situation::Expired),
+                Refusal::Moved => self.situations.note(Situation::RefusedMoved),
+                Refusal::InFlight => self.situations.note(Situation::RefusedInFlight),
                 _ => {}
             },
+            Event::AccountLeft { slots, .. } => {
+                self.situations.add(Situation::StorageMoved, u64::from(*slots > 0));
+            }
+            Event::AccountArrived { account, checkpoint, parked } => {
+                self.situations.note(Situation::AccountMoved);
+                self.situations.add(Situation::ReceiptParked, u64::from(*parked));
+                self.arrived.push((node, *account, *checkpoint));
+            }
             Event::Dropped { reason } => match reason {
                 DropReason::Duplicate => self.situations.note(Situation::DuplicateBatch),
                 DropReason::QueueFull => self.situations.note(Situation::BatchesFull),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use sim_scenarios::metrics::measure;
-use sim_scenarios::report::{FILES, SCHEMA_VERSION, csv_files, manifest, summary};
+use sim_scenarios::report::{
+    FILES, MIGRATION_FILES, SCHEMA_VERSION, csv_files, manifest, migrations, summary,
+};
 
 use crate::numbers::everything;
 
@@ -29,6 +31,9 @@ fn columns() {
         ("blocks.csv", csv_files::BLOCKS),
         ("checkpoints.csv", csv_files::CHECKPOINTS),
         ("senders.csv", csv_files::SENDERS),
+        ("migrations.csv", migrations::MIGRATIONS),
+        ("epochs.csv", migrations::EPOCHS),
+        ("partitioner.csv", migrations::PARTITIONER),
     ] {
         assert_eq!(documented(section), columns, "{section}");
     }
@@ -45,8 +50,9 @@ fn keys() {
         let names = documented(section).into_iter();
         let mut top: BTreeSet<String> =
             names.map(|name| name.split('.').next().unwrap_or_default().to_owned()).collect();
-        // Only there if a node is Byzantine, which none is in this run.
+        // Only there if a node is Byzantine, or accounts may move: neither is so in this run.
         top.remove("byzantine");
+        top.remove("migrations");
         assert_eq!(top, keys, "{section}");
     }
 }
@@ -54,7 +60,7 @@ fn keys() {
 #[test]
 fn the_version_and_every_file() {
     assert!(OUTPUT.contains(&format!("schema version {SCHEMA_VERSION}")));
-    for file in FILES {
+    for file in FILES.iter().chain(MIGRATION_FILES) {
         assert!(OUTPUT.contains(&format!("`{file}`")), "{file}");
     }
 }

@@ -6,6 +6,7 @@
 mod crossing;
 mod faults;
 mod lab;
+mod migrations;
 mod planned_faults;
 mod report;
 mod signals;
