@@ -20,6 +20,7 @@ mod sweep;
 pub mod terminal;
 mod trace;
 mod up;
+mod workload;
 
 use clap::{Parser, Subcommand};
 
@@ -54,6 +55,7 @@ enum Command {
     Capacity(capacity::Arguments),
     Up(up::Arguments),
     Partition(partition::Arguments),
+    Workload(workload::Arguments),
     Calibrate(calibrate::Arguments),
     Import(import::Arguments),
     Check(check::Arguments),
@@ -97,6 +99,7 @@ pub fn main() -> Exit {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Capacity(arguments) => capacity::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Workload(arguments) => workload::run(&arguments),
         Command::Partition(arguments) => partition::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

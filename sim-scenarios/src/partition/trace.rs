@@ -1,7 +1,8 @@
 //! Reads a trace in BlockEmulator's columns as the accounts that each transaction touches.
 //!
 //! Sender and recipient are columns 4 and 5, whether they are contracts columns 7 and 8; rows
-//! without a recipient, which create contracts, are left out. The file may be gzip.
+//! without a recipient, which create contracts, are left out. The file is CSV, plain or gzip, or
+//! Parquet by its name (`.parquet`).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,15 +13,14 @@ use alloy_primitives::Address;
 use csv::StringRecord;
 use partitioning::Stream;
 
-use crate::workload::plain;
+use crate::workload::records::Records;
 
-/// Name of the first column, by which a header is known.
-const HEADER: &str = "blockNumber";
 /// Positions and names of the columns that are read.
 const FROM: (usize, &str) = (3, "from");
 const TO: (usize, &str) = (4, "to");
 const FROM_IS_CONTRACT: usize = 6;
 const TO_IS_CONTRACT: usize = 7;
+const COLUMNS: [usize; 4] = [FROM.0, TO.0, FROM_IS_CONTRACT, TO_IS_CONTRACT];
 
 /// Transactions in order, and which of their accounts are contracts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,18 +41,18 @@ pub enum TraceError {
     Read {
         /// Which.
         file: PathBuf,
-        /// What the system or the CSV reader says.
+        /// What the system or the reader says.
         message: String,
     },
     /// A row does not hold an address where there should be one.
     #[error(
-        "{file}, line {line}, column {column} ({name}): expected an address of 20 bytes, found {found:?}"
+        "{file}, {place}, column {column} ({name}): expected an address of 20 bytes, found {found:?}"
     )]
     Row {
         /// Which file.
         file: PathBuf,
-        /// Its line, from 1.
-        line: u64,
+        /// `line 3` of a CSV, `row 3` of a Parquet file, from 1.
+        place: String,
         /// Its column, from 1.
         column: usize,
         /// The column's name.
@@ -73,21 +73,20 @@ impl Trace {
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         let failed = |message: String| TraceError::Read { file: path.to_owned(), message };
         let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-        let content = plain(Box::new(file)).map_err(|error| failed(error.to_string()))?;
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content);
+        let mut records = Records::new(path, Box::new(file), &COLUMNS, &[FROM.0, TO.0])
+            .map_err(|error| failed(error.to_string()))?;
         let mut trace = Self::default();
         let mut record = StringRecord::new();
-        let mut first = true;
-        while reader.read_record(&mut record).map_err(|error| failed(error.to_string()))? {
-            if std::mem::take(&mut first) && record.get(0) == Some(HEADER) {
-                continue;
+        loop {
+            let more = records.read(&mut record);
+            if !more.map_err(|error| failed(format!("{}: {error}", records.place(&record))))? {
+                break;
             }
             let address = |(index, name): (usize, &'static str)| {
                 let text = record.get(index).map_or("", str::trim);
                 Address::from_str(text).map_err(|_| TraceError::Row {
                     file: path.to_owned(),
-                    line: record.position().map_or(0, csv::Position::line),
+                    place: records.place(&record),
                     column: index + 1,
                     name,
                     found: text.chars().take(80).collect(),

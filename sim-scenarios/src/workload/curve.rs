@@ -204,7 +204,7 @@ fn read(file: &FileRef, open: Open<'_>) -> Result<Vec<Point>, WorkloadError> {
         }
         let wrong = |column, field, expected, found: &str| WorkloadError::Row {
             file: file.written.clone(),
-            line: number,
+            place: format!("line {number}"),
             column,
             field,
             expected,

@@ -18,13 +18,18 @@ mod communities;
 mod contracts;
 mod counterparts;
 mod curve;
+pub mod export;
 pub mod keys;
 pub mod mainnet_blocks;
 mod parallel;
+mod parquet_rows;
 pub mod popularity;
 pub mod random;
+pub mod records;
+pub mod seen;
 pub mod sign;
 mod society;
+pub mod statistics;
 pub mod trace;
 pub mod transfer;
 
@@ -42,7 +47,6 @@ pub use keys::KeyOf;
 pub use mainnet_blocks::{BlockNetwork, MainnetBlocks};
 pub use parallel::Workers;
 pub use sign::{SignError, SignedTransaction, SignedWorkload, sign};
-pub(crate) use trace::plain;
 
 /// Opens a file that a scenario names. The program passes one that opens real files.
 pub type Open<'a> = &'a dyn Fn(&Path) -> std::io::Result<Box<dyn Read>>;
@@ -213,14 +217,12 @@ pub enum WorkloadError {
         source: std::io::Error,
     },
     /// A row of a trace is wrong.
-    #[error(
-        "{file}, line {line}, column {column} (`{field}`): expected {expected}, found `{found}`"
-    )]
+    #[error("{file}, {place}, column {column} (`{field}`): expected {expected}, found `{found}`")]
     Row {
         /// As the scenario writes it.
         file: String,
-        /// Counted from 1.
-        line: u64,
+        /// `line 3` of a CSV, `row 3` of a Parquet file, counted from 1.
+        place: String,
         /// Number of the field in its row, counted from 1.
         column: usize,
         /// The field's name.

@@ -1,4 +1,4 @@
-//! Replays a CSV in BlockEmulator's column order as transfers.
+//! Replays a trace in BlockEmulator's columns as transfers.
 //!
 //! Who pays whom is the trace's. Its addresses get stand-ins: senders one with a key derived from
 //! the seed, all others one derived by hashing. The same address has the same stand-in in all
@@ -15,6 +15,7 @@ use partitioning::Allocation;
 
 use super::build::Context;
 use super::counterparts::Counterparts;
+use super::records::{RecordError, Records};
 use super::{
     KeyOf, Open, Planned, Skipped, Stage, TraceName, User, UserIndex, Workers, WorkloadError, keys,
 };
@@ -26,8 +27,6 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const FROM: (usize, &str) = (3, "from");
 const TO: (usize, &str) = (4, "to");
 const VALUE: (usize, &str) = (8, "value");
-/// Name of the first column, by which a header is known.
-const HEADER: &str = "blockNumber";
 
 /// Position of an address in the book.
 type Name = u32;
@@ -104,21 +103,21 @@ impl TraceRows {
         book: &mut TraceBook,
     ) -> Result<Self, WorkloadError> {
         let file = &load.file;
-        let failed = |source| WorkloadError::Read { file: file.written.clone(), source };
-        let content = plain(open(&file.path).map_err(failed)?).map_err(failed)?;
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(content);
-        let mut found = Self { rows: Vec::new(), read: 0, without_recipient: 0, to_oneself: 0 };
+        let columns =
+            if load.value.is_some() { vec![FROM.0, TO.0] } else { vec![FROM.0, TO.0, VALUE.0] };
         let mut record = StringRecord::new();
+        let mut records = open(&file.path)
+            .map_err(RecordError::Io)
+            .and_then(|content| Records::new(&file.path, content, &columns, &columns))
+            .map_err(|error| unreadable(file, String::new(), error))?;
+        let mut found = Self { rows: Vec::new(), read: 0, without_recipient: 0, to_oneself: 0 };
         while wanted.is_none_or(|wanted| found.rows.len() < wanted) {
-            if !reader.read_record(&mut record).map_err(|error| unreadable(file, error))? {
+            let more = records.read(&mut record);
+            if !more.map_err(|error| unreadable(file, records.place(&record), error))? {
                 break;
             }
-            if found.read == 0 && record.get(0) == Some(HEADER) {
-                continue;
-            }
             found.read += 1;
-            let row = RowReader { file, record: &record };
+            let row = RowReader { file, record: &record, records: &records };
             let from = row.address(FROM)?;
             let Some(to) = row.recipient()? else {
                 found.without_recipient += 1;
@@ -247,6 +246,7 @@ pub(crate) fn plain(file: Box<dyn Read>) -> std::io::Result<Box<dyn Read>> {
 struct RowReader<'a> {
     file: &'a FileRef,
     record: &'a StringRecord,
+    records: &'a Records,
 }
 
 impl RowReader<'_> {
@@ -284,7 +284,7 @@ impl RowReader<'_> {
     ) -> WorkloadError {
         WorkloadError::Row {
             file: self.file.written.clone(),
-            line: self.record.position().map_or(0, csv::Position::line),
+            place: self.records.place(self.record),
             column: index + 1,
             field,
             expected,
@@ -293,22 +293,17 @@ impl RowReader<'_> {
     }
 }
 
-/// What the CSV reader could not read: the system's error, or text that is not UTF-8.
-fn unreadable(file: &FileRef, error: csv::Error) -> WorkloadError {
-    let line = error.position().map_or(0, csv::Position::line);
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => WorkloadError::Read { file: file.written.clone(), source },
-        csv::ErrorKind::Utf8 { err, .. } => WorkloadError::Row {
-            file: file.written.clone(),
-            line,
-            column: err.field() + 1,
-            field: "any",
-            expected: "UTF-8 text",
-            found: "other bytes".to_owned(),
-        },
-        other => WorkloadError::Read {
-            file: file.written.clone(),
-            source: std::io::Error::other(format!("{other:?}")),
-        },
+/// What could not be read, and where.
+fn unreadable(file: &FileRef, place: String, error: RecordError) -> WorkloadError {
+    let file = file.written.clone();
+    match error {
+        RecordError::Io(source) => WorkloadError::Read { file, source },
+        RecordError::Format(problem) => {
+            WorkloadError::Read { file, source: std::io::Error::other(problem) }
+        }
+        RecordError::Field { column, name, expected, found } => {
+            let place = if place.is_empty() { "its schema".to_owned() } else { place };
+            WorkloadError::Row { file, place, column, field: name, expected, found }
+        }
     }
 }
