@@ -131,6 +131,55 @@ fn both_worlds_agree() {
     );
 }
 
+/// Everybody whom `range` wants elsewhere moves once, whenever it is asked.
+#[test]
+fn accounts_move_alike_in_both_worlds() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let scenario = r#"
+name = "moving"
+seed = 5
+
+[network]
+shards = 3
+validators = 4
+block_time = "250ms"
+checkpoint_every = "500ms"
+
+[accounts]
+count = 40
+
+[partitioning]
+strategy = "range"
+epoch = 2
+
+[[phase]]
+name = "steady"
+for = "5s"
+
+[[phase.load]]
+kind = "transfer"
+rate = 60
+"#;
+    fs::write(here.join("scenario.toml"), scenario).unwrap();
+    let simulated = summary(&shardlab(here, &["simulate", "scenario.toml", "--json"]));
+    let real = summary(&shardlab(here, &["run", "scenario.toml", "--json"]));
+    for name in ["moves", "accounts", "unfinished", "parts", "slots"] {
+        let [simulated, real] = [&simulated, &real].map(|it| &it["migrations"][name]);
+        println!("{name:<24}{simulated:>16}{real:>16}");
+        assert_eq!(simulated, real, "{name}");
+    }
+    assert!(real["migrations"]["accounts"].as_u64().unwrap() > 10, "{}", real["migrations"]);
+    for summary in [&simulated, &real] {
+        assert_eq!(summary["transactions"]["settled"], summary["transactions"]["offered"]);
+    }
+    let stalled = |it: &Value| it["migrations"]["stalled_ms"]["p50"].as_f64().unwrap();
+    let (simulated, real) = (stalled(&simulated), stalled(&real));
+    println!("{:<24}{simulated:>16}{real:>16}", "stalled p50, ms");
+    // A block more or less.
+    assert!((simulated - real).abs() <= 250.0, "{simulated} ms simulated, {real} ms real");
+}
+
 #[test]
 fn a_bad_profile_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -59,7 +59,7 @@ pub struct MigrationResults {
     pub rerouted: u64,
     /// Cross-shard ratio of what was scheduled before the first account left.
     pub ratio_before: Option<f64>,
-    /// The same after the last account arrived.
+    /// The same after the last account arrived, of the last migration after which anything was due.
     pub ratio_after: Option<f64>,
     /// Epochs at whose end accounts moved, by network and checkpoint.
     pub epochs: Vec<EpochRow>,
@@ -205,9 +205,13 @@ pub(super) fn results(run: &RunData, networks: &[Joined<'_>]) -> Option<Migratio
         let rows = rows(network, &seen);
         let mut table = epoch_rows(&epochs, &rows);
         fill_windows(run, network, &mut table);
-        if let (Some(first), Some(last)) = (table.first(), table.last()) {
-            before = (before.0 + first.before.intra, before.1 + first.before.cross);
-            after = (after.0 + last.after.intra, after.1 + last.after.cross);
+        // Accounts may move on when the load is over.
+        let last =
+            table.iter().map(|row| &row.after).rfind(|after| after.cross_shard_ratio().is_some());
+        let first = table.first().map(|row| &row.before);
+        for (sum, window) in [(&mut before, first), (&mut after, last)] {
+            let Some(window) = window else { continue };
+            *sum = (sum.0 + window.intra, sum.1 + window.cross);
         }
         results.add_rows(&rows);
         results.rows.extend(rows);

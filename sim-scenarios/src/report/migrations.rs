@@ -328,13 +328,17 @@ pub fn partitioner(measured: &Measured<'_>, out: impl Write) -> io::Result<()> {
     table.finish()
 }
 
+fn plural(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// Lines for the terminal; none where no account may move.
 pub(super) fn lines(measured: &Measured<'_>) -> Vec<String> {
     let Some(results) = &measured.results.migrations else { return Vec::new() };
     let mut lines = vec![format!(
-        "migrations: strategy {}, {} epochs ended, {} answered, {} with moves",
+        "migrations: strategy {}, {} ended, {} answered, {} with moves",
         results.strategy,
-        grouped(results.ended),
+        plural(results.ended, "epoch"),
         grouped(results.answered),
         grouped(results.epochs.len() as u64)
     )];
@@ -343,11 +347,11 @@ pub(super) fn lines(measured: &Measured<'_>) -> Vec<String> {
         return lines;
     }
     lines.push(format!(
-        "{} accounts moved with {} slots in {} receipts, {}; {} receipts waited for them, {} were \
-         forwarded, {} transactions looked for their sender's home",
-        grouped(results.arrived),
-        grouped(results.slots),
-        grouped(results.parts),
+        "{} moved with {} in {}, {}; receipts that waited for them: {}, forwarded: {}; transactions \
+         that looked for their sender's home: {}",
+        plural(results.arrived, "account"),
+        plural(results.slots, "slot"),
+        plural(results.parts, "receipt"),
         bytes(results.bytes),
         grouped(results.parked),
         grouped(results.forwarded),

@@ -1,5 +1,7 @@
 //! Accounts that move while the network works, and strategies that fail.
 
+use std::process::Command;
+
 use crate::lab::{Finished, Lab};
 
 /// Two shards whose accounts may move after each second checkpoint.
@@ -31,6 +33,7 @@ rate = 60
 
 fn run(strategy: &str) -> Finished {
     let lab = Lab::new(&EPOCHS.replace("epoch = 2", &format!("strategy = {strategy}\nepoch = 2")));
+    lab.write("greedy.py", include_str!("../../../strategies/python/greedy.py"));
     let run = lab.run("out", &[]);
     run.ended(0);
     assert_eq!(run.count("unfinished"), 0);
@@ -68,6 +71,20 @@ fn accounts_move_and_nothing_is_lost() {
         assert_eq!(asked["failure"], "");
         assert!(asked["wall_ns"].parse::<u64>().unwrap() > 0);
     }
+}
+
+/// The program stands beside the scenario, wherever the run is started.
+#[test]
+fn a_program_says_who_moves() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    }
+    let run = run("{ command = [\"python3\", \"greedy.py\"] }");
+    let migrations = &run.summary()["migrations"];
+    assert_eq!(migrations["strategy"], "greedy.py");
+    assert!(migrations["accounts"].as_u64().unwrap() > 0, "{migrations}");
+    assert_eq!(migrations["epochs"]["failed"], serde_json::json!([]));
 }
 
 /// The old allocation stays, the run goes on, and everybody is told why.
