@@ -23,7 +23,7 @@ pub struct Rule {
 }
 
 /// Shares of the edge's rate at which the curve has points: below and just above.
-const CURVE: [f64; 6] = [0.25, 0.5, 0.75, 0.9, 1.1, 1.25];
+const CURVE: [f64; 5] = [0.25, 0.5, 0.75, 0.9, 1.1];
 /// A point of the curve is not tried if a step within this share of its rate was.
 const NEAR: f64 = 0.06;
 

@@ -10,7 +10,7 @@ use super::run_arguments::{listen, refuse};
 use super::terminal::{complain, print};
 use super::{Exit, ScenarioArguments};
 use crate::metrics::Verdict;
-use crate::report::Style;
+use crate::report::{Style, html};
 use crate::run::Progress;
 use crate::run::simulate_profile::{DEFAULT_PROFILE, NamedProfile, cost_profile};
 use crate::scenario::{SweepFile, load_sweep};
@@ -116,6 +116,10 @@ fn make(
     let written = tables::write(&results, &opened.path);
     progress.clear();
     if let Err(error) = written {
+        complain(&error.to_string());
+        return Exit::Internal;
+    }
+    if let Err(error) = html::sweep::put(&results, &opened.path) {
         complain(&error.to_string());
         return Exit::Internal;
     }

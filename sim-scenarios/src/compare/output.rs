@@ -343,7 +343,7 @@ fn digits(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         0.0 => "0".to_owned(),
-        s if s >= 10_000.0 => grouped(s.round() as u64),
+        s if s >= 1_000.0 => grouped(s.round() as u64),
         s if s >= 100.0 => format!("{s:.0}"),
         s if s >= 10.0 => format!("{s:.1}"),
         s if s >= 1.0 => format!("{s:.2}"),

@@ -3,21 +3,25 @@
 //! Each number that `capacity.json` has stands in an element that names its place there.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::chart::{Along, Chart, Series, Shape};
 use super::markup::{Table, escaped, message, shortened};
-use super::page;
 use super::scale::Axis;
-use super::source::Document;
+use super::source::{Document, HtmlError};
 use super::timeline::COLOURS;
+use super::{FILE, page};
 use crate::capacity::ladder::Range;
-use crate::capacity::output::{facts, headline};
+use crate::capacity::output::{JSON, facts, headline};
 use crate::capacity::{Ladder, Rung};
 use crate::compare::Unit;
 use crate::compare::output::shown;
 
 /// Rates above this multiple of the capacity are in the table and not in the charts.
-const JUST_PAST: f64 = 1.45;
+const JUST_PAST: f64 = 1.2;
+/// Axes end so much beyond the last point.
+const ROOM: f64 = 1.03;
 /// Most runs in the table.
 const MOST_PROBES: usize = 200;
 /// The longest scenario that is shown, in characters.
@@ -26,6 +30,21 @@ const MOST_SCENARIO: usize = 100_000;
 const MOST_EXCESS: f64 = 2.0;
 /// Most signals with a line.
 const MOST_SIGNALS: usize = 6;
+
+/// Writes `report.html` into the directory of a search and returns its path.
+///
+/// # Errors
+/// When `capacity.json` is missing or is not what this version writes, or the report cannot be
+/// written.
+pub fn write(directory: &Path) -> Result<PathBuf, HtmlError> {
+    let from = directory.join(JSON);
+    let text = fs::read_to_string(&from).map_err(|error| HtmlError::new(&from, error))?;
+    let ladder: Ladder =
+        serde_json::from_str(&text).map_err(|error| HtmlError::new(&from, error))?;
+    let path = directory.join(FILE);
+    fs::write(&path, render(&ladder)).map_err(|error| HtmlError::new(&path, error))?;
+    Ok(path)
+}
 
 /// The page.
 #[must_use]
@@ -46,7 +65,7 @@ fn title(ladder: &Ladder) -> String {
     let (class, mark, words) = match (ladder.done, ladder.capacity.step) {
         (false, _) => ("fair", "…", "Not done yet"),
         (true, None) => ("bad", "✗", "No rate meets the thresholds"),
-        (true, Some(_)) => ("good", "✓", "Found"),
+        (true, Some(_)) => ("good", "✓", "Capacity found"),
     };
     let seeds: Vec<String> = ladder.plan.rule.seeds.iter().map(u64::to_string).collect();
     format!(
@@ -124,7 +143,7 @@ fn tiles(ladder: &Ladder, document: &Document) -> String {
     )
 }
 
-/// Rungs up to the knee and just past the capacity.
+/// Rungs up to the capacity and just past it.
 fn drawn(ladder: &Ladder) -> Vec<&Rung> {
     let possible = ladder.rungs.iter().filter(|rung| rung.offered_tps > 0.0);
     let Some(capacity) = ladder.capacity.offered_tps else { return possible.collect() };
@@ -250,7 +269,7 @@ fn offered(rung: &Rung) -> f64 {
 
 fn latency_over_throughput(ladder: &Ladder, rungs: &[&Rung]) -> String {
     let (series, largest) = latencies(rungs, settled, false);
-    let x = Axis::linear(most(rungs, settled), 5, "tx/s");
+    let x = Axis::until(most(rungs, settled) * ROOM, 5, "tx/s");
     let y = Axis::linear(largest, 4, "");
     let unit = "settlement latency in ms over settled transactions per second";
     Chart {
@@ -277,7 +296,7 @@ fn settled_over_offered(ladder: &Ladder, rungs: &[&Rung]) -> String {
         Series { name: "settled".to_owned(), class: "c3", shape: Shape::Line(points) },
         Series { name: String::new(), class: "c3", shape: Shape::Points(dots) },
     ];
-    let x = Axis::linear(end, 5, "tx/s");
+    let x = Axis::until(end * ROOM, 5, "tx/s");
     let y = Axis::linear(most(rungs, settled).max(end), 4, "");
     let unit = "settled over offered transactions per second";
     Chart {
@@ -290,7 +309,7 @@ fn settled_over_offered(ladder: &Ladder, rungs: &[&Rung]) -> String {
 
 fn latency_over_offered(ladder: &Ladder, rungs: &[&Rung]) -> String {
     let (series, largest) = latencies(rungs, offered, true);
-    let x = Axis::linear(most(rungs, offered), 5, "tx/s");
+    let x = Axis::until(most(rungs, offered) * ROOM, 5, "tx/s");
     let y = Axis::linear(largest, 4, "");
     let unit = "settlement latency in ms over offered transactions per second";
     Chart {
@@ -311,7 +330,7 @@ fn power(ladder: &Ladder, rungs: &[&Rung]) -> String {
         Series { name: "power".to_owned(), class: "c6", shape: Shape::Line(line) },
         Series { name: String::new(), class: "c6", shape: Shape::Points(known) },
     ];
-    let x = Axis::linear(most(rungs, offered), 5, "tx/s");
+    let x = Axis::until(most(rungs, offered) * ROOM, 5, "tx/s");
     let unit = "throughput ÷ median settlement latency, relative to the largest";
     Chart {
         marks: marks(ladder, offered),
@@ -363,24 +382,32 @@ fn rungs(ladder: &Ladder, document: &Document) -> String {
     html
 }
 
-/// Signals relative to their bounds.
+/// What gave out, what must hold, signals relative to their bounds.
 fn saturation(ladder: &Ladder) -> String {
-    let mut html =
-        String::from("<div class=\"columns\"><div><h3>What gave out</h3><ul class=\"checks\">");
+    let mut html = String::from(
+        "<div class=\"grid\"><div class=\"below\"><div><h3>What gave out</h3><ul class=\"checks\">",
+    );
     for fact in facts(ladder) {
         html.push_str(&format!("<li>{}</li>", message(fact.trim())));
     }
     html.push_str("</ul></div><div><h3>What must hold</h3><ul class=\"checks\">");
     for criterion in &ladder.plan.criteria {
-        html.push_str(&format!("<li><code>{}</code></li>", message(criterion)));
+        html.push_str(&format!("<li>{}</li>", message(criterion)));
     }
     for threshold in &ladder.plan.not_judged {
         html.push_str(&format!(
-            "<li><code>{}</code> <span>not judged: it grows with the rate</span></li>",
+            "<li>{} <span>is not judged: it grows with the rate</span></li>",
             message(threshold)
         ));
     }
     html.push_str("</ul></div></div>");
+    html.push_str(&resources(ladder));
+    html.push_str("</div>");
+    html
+}
+
+/// Signals relative to their bounds.
+fn resources(ladder: &Ladder) -> String {
     let rungs = drawn(ladder);
     let mut lines: BTreeMap<&str, BTreeMap<i32, f64>> = BTreeMap::new();
     for probe in &ladder.probes {
@@ -408,6 +435,7 @@ fn saturation(ladder: &Ladder) -> String {
         let cells = lines.iter().map(|(_, values)| cell(values[at]));
         table.row([shown(rung.offered_tps, Unit::Number)].into_iter().chain(cells).collect());
     }
+    lines.retain(|(_, values)| largest(values) > 0.02);
     lines.truncate(MOST_SIGNALS);
     let end = most(&rungs, offered);
     let mut series = vec![Series {
@@ -425,12 +453,12 @@ fn saturation(ladder: &Ladder) -> String {
         series.push(Series { name: (*name).to_owned(), class, shape: Shape::Line(points) });
     }
     if rungs.is_empty() {
-        return html;
+        return String::new();
     }
     let chart = Chart {
         title: "Resources".to_owned(),
         unit: "each relative to the bound beyond which it is saturated".to_owned(),
-        x: Axis::linear(end, 5, "tx/s"),
+        x: Axis::until(end * ROOM, 5, "tx/s"),
         y: Axis::linear(top, 4, ""),
         series,
         bands: Vec::new(),
@@ -443,8 +471,7 @@ fn saturation(ladder: &Ladder) -> String {
              times a bound. Of several seeds the worst."
         ),
     };
-    html.push_str(&format!("<div class=\"grid\">{}</div>", chart.html()));
-    html
+    chart.html()
 }
 
 fn probes(ladder: &Ladder) -> String {

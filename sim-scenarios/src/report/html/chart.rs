@@ -192,7 +192,8 @@ impl Chart {
                 escaped(name)
             ));
         }
-        let mut free_from = f64::MIN;
+        // Names that would overlap stand in two rows.
+        let mut free_from = [f64::MIN; 2];
         for (value, name) in &self.marks {
             let x = self.x.at(*value, plot.left, plot.right);
             let short = shortened(name, MOST_NAME * 2);
@@ -203,13 +204,14 @@ impl Chart {
                 pixel(plot.bottom)
             ));
             let width = 6.5 * name.chars().count().min(MOST_NAME * 2) as f64;
-            if x >= free_from && x + width <= plot.right {
+            let row = free_from.iter().position(|free_from| x >= *free_from);
+            if let Some(row) = row.filter(|_| x + width <= plot.right + 8.0) {
                 svg.push_str(&format!(
                     "<text class=\"mark-name\" x=\"{}\" y=\"{}\">{short}</text>",
                     pixel(x + 4.0),
-                    pixel(plot.top + 9.0)
+                    pixel(plot.top + 9.0 + BAND_ROW * row as f64)
                 ));
-                free_from = x + width + 8.0;
+                free_from[row] = x + width + 8.0;
             }
         }
     }

@@ -34,8 +34,16 @@ pub fn write(directory: &Path) -> Result<PathBuf, HtmlError> {
         LoadError::Read { path, source } => HtmlError::new(path, source),
         LoadError::Content { path, problem } => HtmlError::new(path, problem),
     })?;
+    put(&results, directory)
+}
+
+/// Writes `report.html` of these results and returns its path.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put(results: &SweepResults, directory: &Path) -> Result<PathBuf, HtmlError> {
     let path = directory.join(FILE);
-    fs::write(&path, render(&results)).map_err(|error| HtmlError::new(&path, error))?;
+    fs::write(&path, render(results)).map_err(|error| HtmlError::new(&path, error))?;
     Ok(path)
 }
 
