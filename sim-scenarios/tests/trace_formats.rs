@@ -24,9 +24,8 @@ use tempfile::TempDir;
 const COUNT: usize = 1_500;
 
 fn read_scenario(base: &Path, load: &str) -> Scenario {
-    let text = format!(
-        "name = \"formats\"\n[accounts]\ncount = 300\n[[phase]]\nname = \"one\"\n{load}\n"
-    );
+    let text =
+        format!("name = \"formats\"\n[accounts]\ncount = 300\n[[phase]]\nname = \"one\"\n{load}\n");
     let places = Places { base: base.to_owned(), data: None };
     parse("formats.toml", &text, &[], &places).unwrap_or_else(|rejected| panic!("{rejected}"))
 }
@@ -125,9 +124,8 @@ fn file_of(
 
 #[test]
 fn wrong_types_are_named_with_their_column() {
-    let (_directory, path) = file_of(
-        "message m { REQUIRED DOUBLE from; REQUIRED BYTE_ARRAY to (UTF8); }",
-        |writer| {
+    let (_directory, path) =
+        file_of("message m { REQUIRED DOUBLE from; REQUIRED BYTE_ARRAY to (UTF8); }", |writer| {
             let mut group = writer.next_row_group().unwrap();
             let mut column = group.next_column().unwrap().unwrap();
             column.typed::<DoubleType>().write_batch(&[1.5], None, None).unwrap();
@@ -137,9 +135,9 @@ fn wrong_types_are_named_with_their_column() {
             column.typed::<ByteArrayType>().write_batch(&[text], None, None).unwrap();
             column.close().unwrap();
             group.close().unwrap();
-        },
-    );
-    let expected = "odd.parquet: column 4 (from): expected text, bytes or whole numbers, found DOUBLE";
+        });
+    let expected =
+        "odd.parquet: column 4 (from): expected text, bytes or whole numbers, found DOUBLE";
     let error = Trace::read(&path).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
     let error = replayed(&path).unwrap_err().to_string();
@@ -250,9 +248,8 @@ fn row() -> impl Strategy<Value = (Address, Option<Address>, u64)> {
 }
 
 fn traced_from(bytes: &[u8]) -> Result<Vec<(Address, Option<Address>)>, String> {
-    let open = |_: &Path| -> std::io::Result<Box<dyn Read>> {
-        Ok(Box::new(Cursor::new(bytes.to_vec())))
-    };
+    let open =
+        |_: &Path| -> std::io::Result<Box<dyn Read>> { Ok(Box::new(Cursor::new(bytes.to_vec()))) };
     let seen = traced(Path::new("any.parquet"), 0, &open).map_err(|error| error.to_string())?;
     Ok(seen.iter().map(|one| (one.from, one.to)).collect())
 }

@@ -1,6 +1,7 @@
 //! `shardlab workload`: what a scenario would send, without running it: how it compares with
 //! mainnet, and as a trace for other tools.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,10 @@ pub struct Arguments {
     /// Writes what the phases send as a trace: Parquet if it ends in .parquet, else CSV
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Writes the planted communities as an allocation for the strategy `trace-file`: lines
+    /// ADDRESS,SHARD, where the shard is the community modulo the scenario's shards
+    #[arg(long, value_name = "FILE")]
+    planted: Option<PathBuf>,
     /// Compares this many transactions, the first ones; 0 for all. The mainnet sample has 8,759, and
     /// most of the numbers depend on it
     #[arg(long, value_name = "N", default_value_t = MAINNET.transactions)]
@@ -95,6 +100,11 @@ fn scenario(arguments: &Arguments) -> Result<Subject, String> {
         let told = |done: usize, of: usize| progress.count("signing", done, of);
         write(&scenario, &workload, &Workers { threads, progress: &told }, out)?;
     }
+    if let Some(out) = &arguments.planted {
+        let lines = allocation(&workload, scenario.network.shards);
+        std::fs::write(out, lines)
+            .map_err(|error| format!("error: cannot write {}: {error}", out.display()))?;
+    }
     progress.clear();
     let seen = planned(&workload);
     if seen.is_empty() {
@@ -103,6 +113,16 @@ fn scenario(arguments: &Arguments) -> Result<Subject, String> {
     let of = |stage| workload.transactions.iter().filter(|plan| plan.stage == stage).count();
     let setup = (of(workload::Stage::Deploy), of(workload::Stage::Prepare));
     Ok(Subject { seen, planted: workload.planted, setup: Some(setup) })
+}
+
+/// Every account's and contract's community as a shard; the first load that knows one decides.
+fn allocation(workload: &Workload, shards: u32) -> String {
+    let mut known = BTreeSet::new();
+    let places = workload.planted.iter().flat_map(|planted| &planted.community);
+    places
+        .filter(|(address, _)| known.insert(*address))
+        .map(|(address, community)| format!("{address:#x},{}\n", community % shards.max(1)))
+        .collect()
 }
 
 fn write(
@@ -118,9 +138,11 @@ fn write(
 }
 
 fn trace(arguments: &Arguments, file: &Path) -> Result<Subject, String> {
-    if !arguments.scenario.set.is_empty() || arguments.out.is_some() {
+    if !arguments.scenario.set.is_empty() || arguments.out.is_some() || arguments.planted.is_some()
+    {
         return Err(format!(
-            "error: {} is a trace, as its name does not end in .toml: it has no --set and no --out",
+            "error: {} is a trace, as its name does not end in .toml: it has no --set, --out and \
+             --planted",
             file.display()
         ));
     }
@@ -170,7 +192,8 @@ fn on_terminal(
             row.what.to_owned(),
             shown(row, row.here),
             shown(row, row.mainnet),
-            format!("{:+.0} %", 100.0 * row.deviation()),
+            // 0 rather than -0.
+            format!("{:+.0} %", (100.0 * row.deviation()).round() + 0.0),
             format!("{within} {} %", arguments.tolerance),
         ]);
     }

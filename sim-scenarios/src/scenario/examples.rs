@@ -25,6 +25,7 @@ examples!(
     "quickstart",
     "transfers",
     "erc20",
+    "communities",
     "trace",
     "mainnet-blocks",
     "throughput",

@@ -31,7 +31,7 @@ pub(super) fn read(context: &Context<'_>, section: &Section<'_>) -> Option<Commu
         let wrong = |wrong: kind::Wrong| wrong.help("each has at least two accounts");
         kind::small(1..=most)(node).map_err(wrong)
     });
-    let sizes = section.with_default("sizes", Popularity::Uniform, |node| popularity(node));
+    let sizes = section.with_default("sizes", Popularity::Uniform, popularity);
     let inside = section.with_default("inside", percent(80), kind::fraction);
     if let (Some(inside), Some(communities)) = (&inside, &communities)
         && inside.written
@@ -93,9 +93,9 @@ fn shares_fit(context: &Context<'_>, shares: [&Option<Field<Fraction>>; 3]) {
 }
 
 fn senders(section: Section<'_>) -> Option<Senders> {
-    let regulars = section.with_default("regulars", percent(2), kind::fraction);
+    let regulars = section.with_default("regulars", percent(5), kind::fraction);
     let share = section.with_default("share", percent(21), kind::fraction);
-    let zipf = section.with_default("zipf", 0.7, exponent);
+    let zipf = section.with_default("zipf", 0.76, exponent);
     section.finish();
     Some(Senders { regulars: regulars?.value, share: share?.value, zipf: zipf?.value })
 }
