@@ -143,7 +143,7 @@ impl Whole {
             let is = replay.state().account(&account).copied().unwrap_or_default();
             let was = content.account;
             let same = is.nonce == was.nonce && is.balance >= was.balance;
-            let slots = replay.diff().account(&account).map(AccountDiff::clone);
+            let slots = replay.diff().account(&account).cloned();
             let slots = slots.map_or_else(BTreeMap::new, |diff| {
                 diff.storage.iter().map(|slot| (slot.slot, slot.new)).collect()
             });
@@ -194,4 +194,90 @@ impl Content {
 
 fn code_hash(part: &Migration) -> B256 {
     keccak256(&part.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Bytes;
+    use cross_shard_msg::Wei;
+    use state::SlotDiff;
+
+    use super::*;
+
+    fn part(part: u32) -> Migration {
+        Migration {
+            account: Address::with_last_byte(1),
+            checkpoint: CheckpointNumber(4),
+            part,
+            parts: 2,
+            nonce: if part == 0 { 3 } else { 0 },
+            balance: Wei::from(if part == 0 { 5 } else { 0 }),
+            code: if part == 0 { Bytes::from_static(&[0x60]) } else { Bytes::new() },
+            slots: vec![(U256::from(part), U256::from(7))],
+        }
+    }
+
+    fn diff(new: Option<Account>) -> AccountDiff {
+        let code_hash = keccak256([0x60]);
+        let slot =
+            |slot, old| SlotDiff { slot: U256::from(slot), old: U256::from(old), new: U256::ZERO };
+        AccountDiff {
+            address: Address::with_last_byte(1),
+            old: Some(Account { nonce: 3, balance: U256::from(5), code_hash }),
+            new,
+            code: None,
+            storage: vec![slot(0, 7), slot(1, 7)],
+        }
+    }
+
+    fn left() -> Whole {
+        let mut whole = Whole::new(ShardId(0));
+        let name = (Address::with_last_byte(1), CheckpointNumber(4));
+        whole.leaving.insert(name, Content::gone(&diff(None)).unwrap());
+        whole
+    }
+
+    #[test]
+    fn all_that_left_is_sent_once() {
+        let mut whole = left();
+        assert!(whole.leaving.values().all(Content::is_contentful));
+        whole.sent(&part(1)).unwrap();
+        whole.sent(&part(0)).unwrap();
+        assert_eq!((whole.moved, whole.leaving.len()), (1, 0));
+        whole.sent(&part(0)).unwrap(); // forwarded, after it came back
+        assert_eq!(whole.moved, 1);
+    }
+
+    #[test]
+    fn parts_that_are_not_what_left_are_found() {
+        let wrong: [(&str, fn(&mut Migration)); 6] = [
+            ("balance", |part| part.balance += Wei::from(1)),
+            ("nonce", |part| part.nonce = 2),
+            ("code", |part| part.code = Bytes::from_static(&[0x61])),
+            ("a value", |part| part.slots[0].1 = U256::from(8)),
+            ("a slot", |part| part.slots[0].0 = U256::from(9)),
+            ("a slot lost", |part| part.slots.clear()),
+        ];
+        for (name, change) in wrong {
+            let mut whole = left();
+            let mut first = part(0);
+            change(&mut first);
+            let found = whole.sent(&first).and_then(|()| whole.sent(&part(1)));
+            assert!(found.is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stays_or_was_only_credited_has_not_left() {
+        let old = diff(None).old;
+        assert_eq!(Content::gone(&diff(old)), None);
+        assert_eq!(Content::gone(&AccountDiff { old: None, ..diff(None) }), None);
+        assert!(Content::gone(&diff(Some(Account::without_code(0, U256::from(1))))).is_some());
+        let credited = AccountDiff {
+            old: Some(Account::without_code(0, U256::from(1))),
+            storage: Vec::new(),
+            ..diff(None)
+        };
+        assert!(!Content::gone(&credited).unwrap().is_contentful());
+    }
 }

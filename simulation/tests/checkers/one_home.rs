@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::Address;
-use cross_shard_msg::{Settings, ShardId};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cross_shard_msg::{
+    Action, Cause, CheckpointNumber, Gas, Height, Leg, LegStatus, Migration, Receipt, ReceiptKind,
+    Sequence, Settings, ShardId,
+};
 use partitioning::OUTBOX;
+use simulation::checkers::Execution;
 use simulation::checkers::Invariant::OneHome;
 
 use crate::honest::{account, block_of, broken, contract, edit_header, honest};
@@ -57,4 +61,58 @@ fn residents_are_written_everywhere() {
             broken(&writing(shard, height, resident), &[]);
         }
     }
+}
+
+/// Shard 0 releases parts of an account without value behind its two calls, and shard 1 takes them.
+fn moving(parts: &[Migration]) -> simulation::checkers::Records {
+    let mut records = honest();
+    let receipts = parts.iter().map(|part| Receipt {
+        origin: B256::ZERO,
+        caused: Height(1),
+        action: Action::Migrate(part.clone()),
+    });
+    let receipts: Vec<Receipt> = receipts.collect();
+    block_of(&mut records, 0, 1).outgoing[0].receipts.extend(receipts.clone());
+    let block = block_of(&mut records, 1, 2);
+    block.body.incoming[0].receipts.extend(receipts.clone());
+    for (receipt, sequence) in receipts.iter().zip(3..) {
+        let (source, sequence) = (ShardId(0), Sequence(sequence));
+        let cause = Cause::Receipt { source, sequence, kind: ReceiptKind::Migrate };
+        let (key, status) = (receipt.key(), LegStatus::Succeeded);
+        block.legs.push(Leg { key, cause, status, gas_used: Gas::ZERO, caused: 0, created: 0 });
+    }
+    records
+}
+
+fn part(part: u32) -> Migration {
+    Migration {
+        account: account(0),
+        checkpoint: CheckpointNumber(1),
+        part,
+        parts: 2,
+        nonce: 0,
+        balance: U256::ZERO,
+        code: Bytes::new(),
+        slots: vec![(U256::from(part), U256::from(1))],
+    }
+}
+
+#[test]
+fn parts_that_add_to_state_twice_or_change_on_their_way() {
+    broken(&moving(&[part(0), part(1)]), &[]);
+    let detail = broken(&moving(&[part(0), part(1), part(1)]), &[OneHome]);
+    assert!(detail.contains("more often than there are parts"), "{detail}");
+    let changed = Migration { slots: Vec::new(), ..part(1) };
+    let detail = broken(&moving(&[part(0), part(1), changed]), &[OneHome]);
+    assert!(detail.contains("changes on its way"), "{detail}");
+}
+
+#[test]
+fn a_state_with_an_account_that_lives_elsewhere() {
+    let mut records = honest();
+    let misplaced = Some("block 2: 0x01 is in the state, and lives elsewhere".to_owned());
+    records.executions.insert(ShardId(1), Execution { misplaced, ..Execution::default() });
+    let findings = simulation::checkers::check(&records);
+    let found = findings.iter().find(|breach| breach.invariant == OneHome).unwrap();
+    assert!(found.detail.starts_with("shard:1 block 2"), "{}", found.detail);
 }
