@@ -90,7 +90,7 @@ pub enum PlanError {
     Supply,
     /// The strategy cannot be made any more.
     #[error("partitioning.strategy: {0}")]
-    Strategy(#[from] ChosenError),
+    Strategy(#[from] Box<ChosenError>),
 }
 
 impl NetworkPlan {
@@ -144,7 +144,8 @@ impl NetworkPlan {
             observed_at_once: scenario.observed_closely(),
             strategy: StrategyPlan::of(scenario)
                 .map(|plan| plan.open(Questions::default()))
-                .transpose()?,
+                .transpose()
+                .map_err(Box::new)?,
             seed: scenario.seed,
         };
         let genesis = genesis_digest(&accounts);

@@ -33,6 +33,9 @@ pub struct MigrationResults {
     pub answered: u64,
     /// Epochs about which at least one got none, ascending.
     pub failed: Vec<Epoch>,
+    /// Epochs about which an answer with moves came, none of which a checkpoint decided although the
+    /// next epoch has ended: it was too late. Ascending.
+    pub late: Vec<Epoch>,
     /// Moves that finalized checkpoints decided.
     pub moves: u64,
     /// Accounts that left their old home.
@@ -191,7 +194,7 @@ pub(super) fn results(run: &RunData, networks: &[Joined<'_>]) -> Option<Migratio
     let partitioning = run.scenario.partitioning.as_ref()?;
     let mut results =
         MigrationResults { strategy: partitioning.strategy.label(), ..Default::default() };
-    let mut failed = BTreeSet::new();
+    let (mut failed, mut late) = (BTreeSet::new(), BTreeSet::new());
     let (mut before, mut after) = ((0, 0), (0, 0));
     for network in networks {
         let seen = Seen::of(network);
@@ -204,6 +207,12 @@ pub(super) fn results(run: &RunData, networks: &[Joined<'_>]) -> Option<Migratio
         results.ended += finalized.filter(last).count() as u64;
         let rows = rows(network, &seen);
         let mut table = epoch_rows(&epochs, &rows);
+        let newest = network.checkpoints.last().map(|row| epochs.of(row.number.next()));
+        late.extend(seen.answered.iter().filter_map(|(epoch, moves)| {
+            let is_over = newest.is_some_and(|newest| newest > epoch.next());
+            let decided = table.iter().any(|row| row.epoch == *epoch);
+            (*moves > 0 && is_over && !decided).then_some(*epoch)
+        }));
         fill_windows(run, network, &mut table);
         // Accounts may move on when the load is over.
         let last =
@@ -225,6 +234,7 @@ pub(super) fn results(run: &RunData, networks: &[Joined<'_>]) -> Option<Migratio
         results.rerouted += network.rerouted();
     }
     results.failed = failed.into_iter().collect();
+    results.late = late.into_iter().collect();
     results.ratio_before = ratio(before.0, before.1);
     results.ratio_after = ratio(after.0, after.1);
     Some(results)
@@ -273,7 +283,8 @@ type MoveKey = (AccountKey, CheckpointNumber);
 #[derive(Default)]
 struct Seen {
     asked: BTreeSet<Epoch>,
-    answered: BTreeSet<Epoch>,
+    /// With the most moves that anybody was answered.
+    answered: BTreeMap<Epoch, u32>,
     failed: BTreeSet<Epoch>,
     left: BTreeMap<MoveKey, Left>,
     arrived: BTreeMap<MoveKey, (Timestamp, u32)>,
@@ -301,7 +312,10 @@ impl Seen {
     fn take(&mut self, node: NodeId, at: Timestamp, event: Event) {
         match (event, node) {
             (Event::PartitionerAsked { epoch, .. }, _) => self.asked.extend([epoch]),
-            (Event::PartitionerAnswered { epoch, .. }, _) => self.answered.extend([epoch]),
+            (Event::PartitionerAnswered { epoch, moves }, _) => {
+                let most = self.answered.entry(epoch).or_default();
+                *most = moves.max(*most);
+            }
             (Event::PartitionerFailed { epoch }, _) => self.failed.extend([epoch]),
             (Event::AccountLeft { account, checkpoint, parts, slots, bytes }, NodeId::Shard(_)) => {
                 let left = Left { at, parts, slots, bytes };

@@ -78,6 +78,14 @@ fn migrations(results: &MigrationResults) -> Vec<String> {
             epochs.join(", ")
         ));
     }
+    if !results.late.is_empty() {
+        let epochs: Vec<String> = results.late.iter().map(ToString::to_string).collect();
+        texts.push(format!(
+            "the strategy's answer about epoch {} came when the next epoch was over: nobody moved; \
+             longer epochs give it more time",
+            epochs.join(", ")
+        ));
+    }
     let open = results.unfinished();
     if open > 0 {
         texts.push(format!("{open} accounts had not arrived at their new home when the run ended"));

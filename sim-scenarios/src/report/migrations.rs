@@ -115,6 +115,7 @@ struct Epochs {
     asked: u64,
     answered: u64,
     failed: Vec<u64>,
+    late: Vec<u64>,
     moved: u64,
 }
 
@@ -171,6 +172,7 @@ impl MigrationsSummary {
                 asked: results.asked,
                 answered: results.answered,
                 failed: results.failed.iter().map(|epoch| epoch.0).collect(),
+                late: results.late.iter().map(|epoch| epoch.0).collect(),
                 moved: results.epochs.len() as u64,
             },
             moves: results.moves,

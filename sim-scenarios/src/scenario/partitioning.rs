@@ -65,13 +65,15 @@ impl StrategyChoice {
         }
     }
 
-    /// What reports call it: its name, or the last file of its command.
+    /// What reports call it: its name; of a command the last file, or else the program.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::Named { name, .. } => name.clone(),
             Self::Command { command, .. } => {
-                let file = command.iter().rev().find_map(|part| Path::new(part).file_name());
+                let is_file = |part: &&String| Path::new(part).is_absolute();
+                let file = command.iter().rfind(is_file).or(command.first()).map(Path::new);
+                let file = file.and_then(Path::file_name);
                 file.map_or_else(String::new, |file| file.to_string_lossy().into_owned())
             }
         }

@@ -67,6 +67,11 @@ fn accounts_move_and_nothing_is_lost() {
     assert_eq!(sum, count("moves"));
     assert!(epochs.iter().all(|epoch| epoch["moves"].parse::<u64>().unwrap() <= 5));
     assert!(run.out.contains("migrations: strategy range"), "{}", run.out);
+    let page = run.file("report.html");
+    assert!(page.contains("<section id=\"migrations\">"));
+    let figure = format!("data-key=\"/migrations/accounts\" data-value=\"{}\"", count("accounts"));
+    assert!(page.contains(&figure), "{figure}");
+    assert!(page.contains("class=\"band moving\""));
     for asked in run.rows("partitioner.csv") {
         assert_eq!(asked["failure"], "");
         assert!(asked["wall_ns"].parse::<u64>().unwrap() > 0);
@@ -83,8 +88,10 @@ fn a_program_says_who_moves() {
     let run = run("{ command = [\"python3\", \"greedy.py\"] }");
     let migrations = &run.summary()["migrations"];
     assert_eq!(migrations["strategy"], "greedy.py");
-    assert!(migrations["accounts"].as_u64().unwrap() > 0, "{migrations}");
     assert_eq!(migrations["epochs"]["failed"], serde_json::json!([]));
+    // A busy machine starts it so late that nothing comes of what it wants.
+    let asked = run.rows("partitioner.csv");
+    assert!(asked.iter().any(|asked| asked["moves"] != "0"), "{asked:?}");
 }
 
 /// The old allocation stays, the run goes on, and everybody is told why.
