@@ -1,6 +1,8 @@
 //! `[sweep]` in files: what is accepted, what is refused and where it points, what is printed.
 
-use sim_scenarios::scenario::{Bound, Order, Places, SweepFile, SweepWorld, parse, parse_sweep};
+use sim_scenarios::scenario::{
+    Bound, Order, Places, SweepCell, SweepFile, SweepWorld, parse, parse_sweep,
+};
 
 const BASE: &str = r#"
 name = "file"
@@ -85,6 +87,9 @@ fn strategies_get_their_bounds() {
     assert_eq!(baselines, [0, 0, 0, 0, 4, 4, 4, 4]);
     let local: Vec<bool> = file.cells.iter().map(|cell| cell.scenario.accounts.all_local).collect();
     assert_eq!(local, [false, false, false, true, false, false, false, true]);
+    // Whoever moves accounts would undo what is local.
+    let moves = |cell: &SweepCell| cell.scenario.partitioning.is_some();
+    assert!(file.cells.iter().all(|cell| moves(cell) != (cell.bound == Some(Bound::Upper))));
 }
 
 #[test]

@@ -63,9 +63,9 @@ pub struct AxisValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Accounts stay where hashing puts them.
+    /// Accounts are where hashing puts them.
     Lower,
-    /// No transaction crosses: each is planned between accounts of one shard.
+    /// No transaction crosses: each is planned between accounts of one shard, and nothing moves.
     Upper,
 }
 

@@ -215,8 +215,8 @@ fn legend(results: &SweepResults) -> String {
             _ => "Differences: to the baseline with the same other values, paired by seed.".into(),
         });
         lines.push(
-            "▲ ▼ differ for real: the interval leaves out 0, and so does a paired t-test that \
-             counts all cells (Holm)."
+            "▲ ▼ differ for real: the interval leaves out 0, and so does a paired t-test,\n    \
+             adjusted for all cells (Holm)."
                 .to_owned(),
         );
         if plan.repeats() < 3 {

@@ -239,6 +239,8 @@ fn cell(
             put(notes, &mut root, steps, node.clone());
         }
         if axis.is_strategy() && bound == Some(Bound::Upper) {
+            // Nothing is where `hash` would have it: nobody moves anything.
+            root.entries.remove("partitioning");
             let all_local = Node { value: Value::Boolean(true), at: axis.at.clone() };
             match overrides::steps(ALL_LOCAL, &axis.at) {
                 Ok(steps) => put(notes, &mut root, &steps, all_local),

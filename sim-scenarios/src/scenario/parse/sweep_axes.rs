@@ -182,9 +182,9 @@ pub(super) fn bound(notes: &Notes, root: &Table, axes: &mut Vec<ReadAxis>) {
         bound: Some(bound),
     };
     axis.axis.values.insert(0, added(Bound::Lower));
-    axis.nodes.insert(0, vec![node.clone()]);
     axis.axis.values.push(added(Bound::Upper));
-    axis.nodes.push(vec![node.clone()]);
+    axis.nodes.insert(0, vec![node.clone()]);
+    axis.nodes.push(vec![node]);
     let at = axis.at.clone();
     if axes.iter().any(|axis| axis.axis.fields.iter().any(|field| field == ALL_LOCAL)) {
         notes.wrong(
