@@ -11,6 +11,8 @@ use cross_shard_msg::checkpoint::genesis_digest;
 use cross_shard_msg::*;
 use partitioning::{Allocation, Home};
 
+use super::World;
+
 /// A committee of one validator.
 pub struct TestCommittee {
     keys: Keyring,
@@ -133,5 +135,57 @@ impl TestCommittee {
         let finalized = FinalizedCheckpoint { checkpoint: Arc::new(checkpoint), certificate };
         self.finalized.push(finalized.clone());
         finalized
+    }
+}
+
+impl World {
+    pub(super) fn coordinate(&mut self, from: NodeId, message: Message) {
+        match message {
+            Message::Headers(headers) => {
+                for header in headers.iter() {
+                    let chain = &mut self.committee.headers[header.shard.0 as usize];
+                    if let Some(known) = chain.get(header.height.0 as usize - 1) {
+                        assert_eq!(known.hash(), header.hash(), "two blocks of one height");
+                    }
+                    if header.height.0 == chain.len() as u64 + 1 {
+                        let keys = &self.settings.shards[header.shard.0 as usize];
+                        assert!(header.verify(&self.settings.network, keys));
+                        chain.push(header.clone());
+                    }
+                }
+            }
+            Message::PullCheckpoints { from: first } => {
+                let finalized = self.committee.finalized.clone();
+                for checkpoint in finalized.into_iter().skip(first.0 as usize - 1) {
+                    self.send(
+                        NodeId::Coordinator(ValidatorIndex(0)),
+                        from,
+                        Message::Finalized(checkpoint),
+                    );
+                }
+            }
+            Message::Traffic(report) => {
+                let header = &self.committee.headers[report.shard.0 as usize];
+                let header = &header[report.height.0 as usize - 1];
+                assert_eq!(header.traffic, report.digest());
+                assert!(report.is_well_formed());
+                self.traffic.push(report);
+            }
+            other => panic!("no message for a coordinator: {other:?}"),
+        }
+    }
+
+    /// Finalizes a checkpoint over as much as the watermarks allow.
+    pub(super) fn finalize(&mut self) {
+        let checkpoint = self.committee.propose(self.now);
+        let Some(checkpoint) = checkpoint else { return };
+        let finalized = self.committee.certify(checkpoint);
+        for shard in 0..self.nodes.len() as u32 {
+            self.send(
+                NodeId::Coordinator(ValidatorIndex(0)),
+                NodeId::Shard(ShardId(shard)),
+                Message::Finalized(finalized.clone()),
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod build;
 mod committee;
 mod crash;
+pub mod migration;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -350,22 +351,6 @@ impl World {
         self.nodes[shard as usize].state().account(&address).map_or(U256::ZERO, |a| a.balance)
     }
 
-    /// The next checkpoint moves an account.
-    pub fn relocate(&mut self, account: Address, to: u32) {
-        self.committee.moves.insert(account, ShardId(to));
-    }
-
-    /// The shard on which an account is live, its nonce and its balance; on at most one.
-    pub fn found(&self, account: Address) -> Option<(u32, u64, U256)> {
-        let each = self.nodes.iter().zip(0..);
-        let found = each.filter_map(|(node, shard)| {
-            node.state().account(&account).map(|it| (shard, it.nonce, it.balance))
-        });
-        let found: Vec<_> = found.collect();
-        assert!(found.len() <= 1, "{account} is on several shards: {found:?}");
-        found.first().copied()
-    }
-
     pub fn slot(&self, shard: u32, address: Address, slot: u64) -> U256 {
         self.nodes[shard as usize].state().storage(&address, U256::from(slot))
     }
@@ -474,55 +459,5 @@ impl World {
             }
         }
         assert_eq!(have, expected, "value is conserved over all shards");
-    }
-
-    fn coordinate(&mut self, from: NodeId, message: Message) {
-        match message {
-            Message::Headers(headers) => {
-                for header in headers.iter() {
-                    let chain = &mut self.committee.headers[header.shard.0 as usize];
-                    if let Some(known) = chain.get(header.height.0 as usize - 1) {
-                        assert_eq!(known.hash(), header.hash(), "two blocks of one height");
-                    }
-                    if header.height.0 == chain.len() as u64 + 1 {
-                        let keys = &self.settings.shards[header.shard.0 as usize];
-                        assert!(header.verify(&self.settings.network, keys));
-                        chain.push(header.clone());
-                    }
-                }
-            }
-            Message::PullCheckpoints { from: first } => {
-                let finalized = self.committee.finalized.clone();
-                for checkpoint in finalized.into_iter().skip(first.0 as usize - 1) {
-                    self.send(
-                        NodeId::Coordinator(ValidatorIndex(0)),
-                        from,
-                        Message::Finalized(checkpoint),
-                    );
-                }
-            }
-            Message::Traffic(report) => {
-                let header = &self.committee.headers[report.shard.0 as usize];
-                let header = &header[report.height.0 as usize - 1];
-                assert_eq!(header.traffic, report.digest());
-                assert!(report.is_well_formed());
-                self.traffic.push(report);
-            }
-            other => panic!("no message for a coordinator: {other:?}"),
-        }
-    }
-
-    /// Finalizes a checkpoint over as much as the watermarks allow.
-    fn finalize(&mut self) {
-        let checkpoint = self.committee.propose(self.now);
-        let Some(checkpoint) = checkpoint else { return };
-        let finalized = self.committee.certify(checkpoint);
-        for shard in 0..self.nodes.len() as u32 {
-            self.send(
-                NodeId::Coordinator(ValidatorIndex(0)),
-                NodeId::Shard(ShardId(shard)),
-                Message::Finalized(finalized.clone()),
-            );
-        }
     }
 }

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn parts_that_are_not_what_left_are_found() {
-        let wrong: [(&str, fn(&mut Migration)); 6] = [
+        type Change = fn(&mut Migration);
+        let wrong: [(&str, Change); 6] = [
             ("balance", |part| part.balance += Wei::from(1)),
             ("nonce", |part| part.nonce = 2),
             ("code", |part| part.code = Bytes::from_static(&[0x61])),
