@@ -59,9 +59,10 @@ const TOLERANCES: [(&str, f64); 16] = [
     ("from_once", 5.0),
     ("senders", 5.0),
     ("zipf_from", 25.0),
-    ("hottest_median", 25.0),
-    // A few blocks of the sample are flooded by one contract. The generator has none like that.
-    ("hottest_mean", 50.0),
+    // The sample's blocks are years apart, each with its own favourite, and a few are flooded by one
+    // contract. Hubs of the generator stay what they are: docs/workloads.md says more.
+    ("hottest_median", 45.0),
+    ("hottest_mean", 65.0),
 ];
 
 #[test]

@@ -97,12 +97,12 @@ impl ParquetRows {
             if matches!(physical, Physical::INT96 | Physical::FLOAT | Physical::DOUBLE) {
                 return Err(wrong("text, bytes or whole numbers", format!("{physical}")));
             }
-            let too_large = metadata
-                .row_groups()
-                .iter()
-                .any(|group| group.column(index).uncompressed_size() > MAX_CHUNK);
+            let too_large = metadata.row_groups().iter().any(|group| {
+                let chunk = group.columns().get(index);
+                chunk.is_none_or(|chunk| chunk.uncompressed_size() > MAX_CHUNK)
+            });
             if too_large {
-                return Err(wrong("less than 1 GiB in a row group", "more".to_owned()));
+                return Err(wrong("at most 1 GiB in each row group", "more, or none".to_owned()));
             }
             found.push((*position, index));
         }
