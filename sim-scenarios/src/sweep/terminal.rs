@@ -35,7 +35,9 @@ pub fn terminal(results: &SweepResults, directory: &Path, style: Style) -> Strin
         text.push('\n');
         text.push_str(&table(results, metric, style));
     }
-    text.push_str(&format!("\n{}  files  {}\n", legend(results), directory.display()));
+    let report = directory.join("report.html");
+    text.push_str(&format!("\n{}\n  report  {}\n", legend(results), report.display()));
+    text.push_str(&format!("  files   {}\n", directory.display()));
     text
 }
 
