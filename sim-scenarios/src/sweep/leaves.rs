@@ -92,7 +92,7 @@ impl Known {
         !in_array(path)
             && (self.paths.contains(path)
                 || self.open.iter().any(|open| path.starts_with(open.as_str()))
-                || OPTIONAL_PARTS.iter().any(|part| optional(part)))
+                || OPTIONAL_PARTS.iter().any(optional))
     }
 
     /// The paths that are certain.
