@@ -19,7 +19,7 @@ const LOWER_BOUND: &str = "hash";
 /// Judge partitioning strategies on a trace, without running a network
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Transactions in BlockEmulator's columns: CSV, or CSV in gzip
+    /// Transactions in BlockEmulator's columns: CSV, CSV in gzip, or Parquet (.parquet)
     #[arg(long, value_name = "FILE")]
     trace: PathBuf,
     /// Strategies, such as metis,fennel:passes=1,trace-file:homes.csv; hash is always judged
