@@ -306,11 +306,14 @@ impl Row {
     }
 
     fn with(mut self, found: &Resampled, samples: usize) -> Self {
-        if self.difference.is_some() {
-            self.a_interval = Some(found.a);
-            self.b_interval = Some(found.b);
-            self.interval = Some(found.difference);
-            self.relative_interval = found.relative;
+        if let (Some(a), Some(b), Some(difference)) = (self.a, self.b, self.difference) {
+            // Summaries are rounded to a microsecond: the last digit of an end may be another one.
+            let around = |[low, high]: [f64; 2], value: f64| [low.min(value), high.max(value)];
+            self.a_interval = Some(around(found.a, a));
+            self.b_interval = Some(around(found.b, b));
+            self.interval = Some(around(found.difference, difference));
+            self.relative_interval =
+                found.relative.zip(self.relative).map(|(ends, value)| around(ends, value));
             self.p_value = Some(found.p_value);
             self.samples = samples;
         }

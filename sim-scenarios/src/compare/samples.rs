@@ -304,7 +304,7 @@ impl Measurements {
             let place = networks.keys().position(|label| label == network);
             let Some((place, (from, to))) = place.zip(networks.get(network)) else { continue };
             // Before the first and after the last transaction checkpoints are empty, but counted.
-            let at = proposed.clamp(from, to).saturating_sub(*from);
+            let at = (*proposed).clamp(*from, (*to).max(*from)) - *from;
             latencies.add(*latency, clock.slice(place, at));
         }
         series.insert("checkpoints.latency", latencies.series(By::Clock));

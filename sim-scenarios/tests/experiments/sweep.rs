@@ -78,6 +78,7 @@ fn a_sweep_has_a_page() {
     let mut compare = Command::cargo_bin("shardlab").unwrap();
     let told = compare.arg("compare").args(&cells).assert().success();
     let told = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("3 pairs of runs with the same seed"), "{told}");
 }
 

@@ -164,8 +164,10 @@ fn curve(ladder: &Ladder) -> String {
     html.push_str("</div>");
     let hidden = ladder.rungs.len() - rungs.len();
     if hidden > 0 {
+        let rates = if hidden == 1 { "rate" } else { "rates" };
         html.push_str(&format!(
-            "<p class=\"note\">{hidden} rates far above the capacity are in the table below only.</p>"
+            "<p class=\"note\">Not drawn, but in the table below: {hidden} {rates} far above the \
+             capacity.</p>"
         ));
     }
     html
@@ -385,12 +387,12 @@ fn rungs(ladder: &Ladder, document: &Document) -> String {
 /// What gave out, what must hold, signals relative to their bounds.
 fn saturation(ladder: &Ladder) -> String {
     let mut html = String::from(
-        "<div class=\"grid\"><div class=\"below\"><div><h3>What gave out</h3><ul class=\"checks\">",
+        "<div class=\"grid\"><div class=\"below\"><div><h3>What gave out</h3><ul class=\"checks bare\">",
     );
     for fact in facts(ladder) {
         html.push_str(&format!("<li>{}</li>", message(fact.trim())));
     }
-    html.push_str("</ul></div><div><h3>What must hold</h3><ul class=\"checks\">");
+    html.push_str("</ul></div><div><h3>What must hold</h3><ul class=\"checks bare\">");
     for criterion in &ladder.plan.criteria {
         html.push_str(&format!("<li>{}</li>", message(criterion)));
     }

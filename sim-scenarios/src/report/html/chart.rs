@@ -204,14 +204,18 @@ impl Chart {
                 pixel(plot.bottom)
             ));
             let width = 6.5 * name.chars().count().min(MOST_NAME * 2) as f64;
-            let row = free_from.iter().position(|free_from| x >= *free_from);
-            if let Some(row) = row.filter(|_| x + width <= plot.right + 8.0) {
+            let free = |begin: f64, end: f64| {
+                let row = free_from.iter().position(|free_from| begin >= *free_from)?;
+                (end <= plot.right + 8.0).then_some((row, begin))
+            };
+            let beside = free(x + 4.0, x + width).or_else(|| free(x - 2.0 - width, x));
+            if let Some((row, begin)) = beside {
                 svg.push_str(&format!(
                     "<text class=\"mark-name\" x=\"{}\" y=\"{}\">{short}</text>",
-                    pixel(x + 4.0),
+                    pixel(begin),
                     pixel(plot.top + 9.0 + BAND_ROW * row as f64)
                 ));
-                free_from[row] = x + width + 8.0;
+                free_from[row] = begin + width + 4.0;
             }
         }
     }
@@ -344,12 +348,16 @@ impl Shape {
                 svg.push_str(&format!("<path class=\"whisker {class}\" d=\"{path}\"/>"));
             }
             Self::Labels(labels) => {
+                let mut taken: Vec<[f64; 4]> = Vec::new();
                 for (x, y, text) in labels {
                     let (x, y) = place((*x, *y));
+                    let Some([left, top, ..]) = free_beside((x, y), text, &taken) else { continue };
+                    let width = CHARACTER * text.chars().count().min(MOST_BAND_NAME) as f64;
+                    taken.push([left, top, left + width, top + NAME_HEIGHT]);
                     svg.push_str(&format!(
                         "<text class=\"label {class}\" x=\"{}\" y=\"{}\">{}</text>",
-                        pixel(x + 6.0),
-                        pixel(y - 5.0),
+                        pixel(left),
+                        pixel(top + 11.0),
                         shortened(text, MOST_BAND_NAME)
                     ));
                 }
@@ -375,6 +383,21 @@ impl Shape {
         let mean = heights.iter().sum::<f64>() / heights.len() as f64;
         Some(if end < mean / 10.0 { mean } else { end })
     }
+}
+
+/// A box beside a point for its name, that overlaps no other one and stays in the chart: right of it
+/// or left of it, above or below.
+fn free_beside((x, y): (f64, f64), name: &str, taken: &[[f64; 4]]) -> Option<[f64; 4]> {
+    let width = CHARACTER * name.chars().count().min(MOST_BAND_NAME) as f64;
+    let (right, left) = (x + 6.0, x - 6.0 - width);
+    let places = [(right, y - 14.0), (left, y - 14.0), (right, y + 1.0), (left, y + 1.0)];
+    places.into_iter().map(|(left, top)| [left, top, left + width, top + NAME_HEIGHT]).find(|it| {
+        let inside = it[0] >= LEFT && it[2] <= WIDTH - 4.0 && it[1] >= 0.0;
+        let apart = |other: &[f64; 4]| {
+            it[2] < other[0] || other[2] < it[0] || it[3] < other[1] || other[3] < it[1]
+        };
+        inside && taken.iter().all(apart)
+    })
 }
 
 /// A path through points; a gap where there is none, a dot where a point stands alone.

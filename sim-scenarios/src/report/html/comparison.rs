@@ -208,7 +208,7 @@ fn plot(compared: &Compared, title: &str, unit: &str, wanted: impl Fn(&Row) -> b
             dots.push(Dot {
                 value,
                 interval,
-                class: if several { COLOURS[index % COLOURS.len()] } else { colour(row) },
+                class: if several { side_colour(index + 1) } else { colour(row) },
                 filled: row.finding.is_shown(),
             });
         }
@@ -231,7 +231,7 @@ fn plot(compared: &Compared, title: &str, unit: &str, wanted: impl Fn(&Row) -> b
     if rows.is_empty() {
         return String::new();
     }
-    let legend = compared.comparisons.iter().zip(COLOURS.iter().cycle());
+    let sides = compared.comparisons.iter().enumerate();
     let room = (ends.1 - ends.0).max(2.0) * 0.04;
     let better = if unit.is_empty() { String::new() } else { format!("; {unit}") };
     Intervals {
@@ -246,7 +246,7 @@ fn plot(compared: &Compared, title: &str, unit: &str, wanted: impl Fn(&Row) -> b
         }],
         rows,
         legend: match several {
-            true => legend.map(|(it, class)| (it.b.clone(), *class)).collect(),
+            true => sides.map(|(index, it)| (it.b.clone(), side_colour(index + 1))).collect(),
             false => vec![
                 ("real, better".to_owned(), "good"),
                 ("real, worse".to_owned(), "bad"),
@@ -258,6 +258,11 @@ fn plot(compared: &Compared, title: &str, unit: &str, wanted: impl Fn(&Row) -> b
         width: Width::Half,
     }
     .html()
+}
+
+/// The colour of a side in all charts.
+fn side_colour(side: usize) -> &'static str {
+    COLOURS[side % COLOURS.len()]
 }
 
 fn capital(name: &str) -> String {
@@ -296,9 +301,9 @@ fn distribution(title: &str, what: &str, curves: &[(&str, &[f64])]) -> Chart {
     let tail = curves.iter().map(|(_, curve)| at(curve, 99)).fold(0.0, f64::max);
     let cut = end > tail * 1.8;
     let x = Axis::linear(if cut { tail } else { end }, 5, "ms");
-    // What is compared with lies below, wide enough to be seen where the others are equal.
-    let classes = ["c1 under"].into_iter().chain(COLOURS.into_iter().skip(1)).cycle();
-    let series = curves.iter().zip(classes).map(|((name, curve), class)| {
+    let series = curves.iter().enumerate().map(|(side, (name, curve))| {
+        // What is compared with lies below, wide enough to be seen where the others are equal.
+        let class = if side == 0 { "c1 under" } else { side_colour(side) };
         let steps = (curve.len() - 1) as f64;
         let points = curve.iter().enumerate().take_while(|(_, value)| **value <= x.domain.1);
         let points = points.map(|(step, value)| (*value, Some(step as f64 / steps * 100.0)));

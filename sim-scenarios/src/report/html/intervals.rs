@@ -194,7 +194,11 @@ impl Intervals {
         let height = |row: usize| at.get(row).or(at.last()).copied().unwrap_or(0.0);
         for Reference { value, name, class, rows } in sorted {
             let x = place(*value);
-            let (from, to) = (height(rows.0) - ROW / 2.0, height(rows.1) + ROW / 2.0);
+            let from = match rows.0 {
+                0 if !name.is_empty() => TOP + REFERENCE - 2.0,
+                first => height(first) - ROW / 2.0,
+            };
+            let to = height(rows.1) + ROW / 2.0;
             svg.push_str(&format!(
                 "<path class=\"reference {class}\" d=\"M{0} {1}V{2}\"><title>{3}</title></path>",
                 pixel(x),
@@ -207,12 +211,10 @@ impl Intervals {
             let begin = (x - width / 2.0).min(right + RIGHT - width).max(free_from);
             let fits = begin + width <= right + RIGHT;
             if !name.is_empty() && rows.0 == 0 && fits {
-                let group = self.rows.first().is_some_and(|row| !row.group.is_empty());
-                let above = if group { GROUP } else { 0.0 };
                 svg.push_str(&format!(
                     "<text class=\"reference-name {class}\" x=\"{}\" y=\"{}\">{}</text>",
                     pixel(begin),
-                    pixel(from - above.min(2.0) - 5.0),
+                    pixel(TOP + 8.0),
                     escaped(name)
                 ));
                 free_from = begin + width + 10.0;

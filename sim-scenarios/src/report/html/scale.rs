@@ -50,6 +50,16 @@ impl Axis {
         Self { domain: (first * step, last * step), ticks }
     }
 
+    /// For values from `low` to `high`: from zero, unless that would press all of them into a corner.
+    #[must_use]
+    pub fn fitting(low: f64, high: f64, count: usize, unit: &str) -> Self {
+        if low >= 0.0 && low < (high - low) * 1.5 {
+            return Self::linear(high, count, unit);
+        }
+        let room = (high - low).max(high.abs() * 0.02).max(1e-9) * 0.06;
+        Self::between(low - room, high + room, count, unit)
+    }
+
     fn stepped(max: f64, step: f64, unit: &str) -> Self {
         let count = (max / step * (1.0 + 1e-9)).floor() as u32;
         let mut ticks: Vec<(f64, String)> = (0..=count)

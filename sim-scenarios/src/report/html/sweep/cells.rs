@@ -13,10 +13,29 @@ const MOST_TILES: usize = 6;
 /// Most rows of the table; effects.csv has all.
 const MOST_ROWS: usize = 400;
 
-/// What a cell is called: its values, or what bound it is.
+/// What a cell is called: its values; of numbers also what they are.
 #[must_use]
-pub(super) fn name(cell: &Cell) -> String {
-    cell.values.join(" · ")
+pub(super) fn name(results: &SweepResults, cell: &Cell) -> String {
+    let values = results.plan.axes.iter().zip(&cell.values).map(|(axis, value)| {
+        if axis.values.iter().any(|it| it.bound.is_some() && it.label == *value) {
+            return bound_name(cell.bound).to_owned();
+        }
+        match value.starts_with(|c: char| c.is_ascii_digit()) {
+            true => format!("{} {value}", axis.name),
+            false => value.clone(),
+        }
+    });
+    values.collect::<Vec<_>>().join(" · ")
+}
+
+/// What a bound of the strategies is called in charts.
+#[must_use]
+pub(super) fn bound_name(bound: Option<Bound>) -> &'static str {
+    match bound {
+        Some(Bound::Lower) => "hash",
+        Some(Bound::Upper) => "all local",
+        None => "",
+    }
 }
 
 /// A number of effects.csv, in an element that names its place there.
@@ -77,7 +96,7 @@ pub(super) fn tiles(results: &SweepResults, metrics: &[Named]) -> String {
             escaped(&metric.title.to_lowercase()),
             figure(best, "mean", best.mean, metric),
             if metric.unit == crate::compare::Unit::Share { "" } else { metric.axis() },
-            escaped(&name(&results.plan.cells[best.cell])),
+            escaped(&name(results, &results.plan.cells[best.cell])),
         ));
     }
     html.push_str("</div>\n");

@@ -132,7 +132,7 @@ mod tests {
     fn paths_have_names() {
         let of = |path: &str| {
             let named = Named::of(path);
-            (named.title, named.axis(), named.higher_is_better)
+            (named.title.clone(), named.axis(), named.higher_is_better)
         };
         let found = of("latency_ms.settlement.all.p50");
         assert_eq!(found, ("Settlement latency, p50".to_owned(), "ms", Some(false)));

@@ -110,7 +110,8 @@ fn effect_plot(results: &SweepResults, axis: usize, metric: &Named) -> String {
                     Bound::Lower => ("hash", "low"),
                     Bound::Upper => ("all local", "up"),
                 };
-                references.push((first, mean, name, class));
+                // Once is enough.
+                references.push((first, mean, if first == 0 { name } else { "" }, class));
                 continue;
             }
             if rows.len() >= MOST_ROWS {
@@ -134,20 +135,12 @@ fn effect_plot(results: &SweepResults, axis: usize, metric: &Named) -> String {
                 }],
             });
         }
-        for (_, _, name, class) in references.iter_mut().filter(|it| it.0 == first) {
-            // Once is enough.
-            *name = if first == 0 { name } else { "" };
-            let _ = class;
-        }
         let last = rows.len().saturating_sub(1);
         references.iter_mut().filter(|it| it.0 > last).for_each(|it| it.0 = last);
     }
     if rows.is_empty() {
         return String::new();
     }
-    let room = (high - low).max(high.abs() * 0.02).max(1e-9) * 0.06;
-    // From zero, unless that would press everything into a corner.
-    let from = if low >= 0.0 && low < (high - low) * 1.5 { 0.0 } else { low - room };
     let count = rows.len();
     let ends: Vec<usize> = (0..count)
         .map(|row| (row + 1..count).find(|next| !rows[*next].group.is_empty()).unwrap_or(count) - 1)
@@ -168,7 +161,7 @@ fn effect_plot(results: &SweepResults, axis: usize, metric: &Named) -> String {
             "{}{direction}",
             if metric.axis().is_empty() { "mean" } else { metric.axis() }
         ),
-        x: Scale::between(from, high + room, 5, metric.axis()),
+        x: Scale::fitting(low, high, 5, metric.axis()),
         references: references.collect(),
         legend: Vec::new(),
         table,
@@ -305,14 +298,6 @@ fn interaction(results: &SweepResults, metric: &Named, rows: usize, over: usize)
         series.push(Series { name: name(cell), class, shape: Shape::Line(line) });
         series.push(Series { name: String::new(), class, shape: Shape::Points(dots) });
     }
-    let from_zero = low >= 0.0 && low < (high - low) * 1.5;
-    let y = match from_zero {
-        true => Scale::linear(high, 4, ""),
-        false => {
-            let room = (high - low).max(high.abs() * 0.02).max(1e-9) * 0.05;
-            Scale::between(low - room, high + room, 4, "")
-        }
-    };
     Chart {
         title: metric.title.clone(),
         unit: match metric.axis() {
@@ -323,7 +308,7 @@ fn interaction(results: &SweepResults, metric: &Named, rows: usize, over: usize)
             domain: (-0.35, ticks.len() as f64 - 0.65),
             ticks: (0..).map(f64::from).zip(ticks.iter().map(|it| (*it).to_owned())).collect(),
         },
-        y,
+        y: Scale::fitting(low, high, 4, ""),
         series,
         bands: Vec::new(),
         marks: Vec::new(),

@@ -60,29 +60,31 @@ fn scatter(results: &SweepResults, ratio: &Named, other: &Named) -> String {
     let x = |effect: &Effect| effect.mean * ratio.scale();
     let y = |effect: &Effect| effect.mean * other.scale();
     let mut series: Vec<Series> = Vec::new();
+    let mut labels = Vec::new();
+    let (mut left, mut right, mut low, mut high) = (f64::MAX, f64::MIN, f64::MAX, f64::MIN);
     let mut table = Table::new([ratio.title.clone(), other.title.clone(), "cell".to_owned()]);
     for (cell, of_ratio, of_other) in &points {
         let class = colour(results, axis, cell);
         let at = (x(of_ratio), y(of_other));
+        (left, right) = (left.min(at.0), right.max(at.0));
+        (low, high) = (low.min(at.1), high.max(at.1));
         if let Some(interval) = of_other.mean_interval {
             let span = (interval.low * other.scale(), interval.high * other.scale());
+            (low, high) = (low.min(span.0), high.max(span.1));
             let shape = Shape::Whiskers(vec![(at.0, span)]);
             series.push(Series { name: String::new(), class, shape });
         }
         series.push(Series { name: String::new(), class, shape: Shape::Points(vec![at]) });
-        if points.len() <= MOST_NAMED {
-            let text = match cell.bound {
-                Some(bound) => bound.label().to_owned(),
-                None => name(cell),
-            };
-            let shape = Shape::Labels(vec![(at.0, at.1, text)]);
-            series.push(Series { name: String::new(), class, shape });
-        }
-        table.row(vec![ratio.words(of_ratio.mean), other.words(of_other.mean), name(cell)]);
+        labels.push((at.0, at.1, name(results, cell)));
+        table.row(vec![
+            ratio.words(of_ratio.mean),
+            other.words(of_other.mean),
+            name(results, cell),
+        ]);
     }
-    let most =
-        |of: &dyn Fn(&(&Cell, &Effect, &Effect)) -> f64| points.iter().map(of).fold(0.0, f64::max);
-    let above = |effect: &Effect| effect.mean_interval.map_or(effect.mean, |it| it.high);
+    if points.len() <= MOST_NAMED {
+        series.push(Series { name: String::new(), class: "", shape: Shape::Labels(labels) });
+    }
     Chart {
         title: format!("{} and {}", ratio.title, other.title.to_lowercase()),
         unit: format!(
@@ -92,8 +94,8 @@ fn scatter(results: &SweepResults, ratio: &Named, other: &Named) -> String {
                 unit => unit.to_owned(),
             }
         ),
-        x: Axis::linear(most(&|it| x(it.1)).max(1e-9), 5, "%"),
-        y: Axis::linear(most(&|it| above(it.2) * other.scale()).max(1e-9), 4, ""),
+        x: Axis::fitting(left, right, 5, "%"),
+        y: Axis::fitting(low, high, 4, ""),
         series,
         bands: Vec::new(),
         marks: Vec::new(),
@@ -143,7 +145,7 @@ fn contradictions(results: &SweepResults, ratio: &Named) -> String {
             if count <= MOST_LISTED {
                 html.push_str(&format!(
                     "<li>{}: ratio {} ({}), but {}</li>",
-                    escaped(&name(cell)),
+                    escaped(&name(results, cell)),
                     shown(of_ratio.mean, ratio.unit),
                     change(against, ratio),
                     wrong.join(", ")
