@@ -281,7 +281,7 @@ mod tests {
             let mut parked = Parked::default();
             assert!(!parked.contains(&account(1)));
             parked.expect(account(1));
-            assert!(parked.contains(&account(1)) && parked.len() == 0);
+            assert_eq!((parked.contains(&account(1)), parked.len()), (true, 0));
             parked.park(account(1), call(10));
             let mut last = None;
             for index in order {

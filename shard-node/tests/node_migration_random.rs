@@ -77,8 +77,8 @@ impl Cast {
 
     fn account(&self, index: usize) -> Address {
         let contracts = self.contracts.iter().map(|(address, _)| address);
-        let all = self.users.iter().chain(contracts).chain([&self.created]);
-        *all.skip(index).next().unwrap()
+        let mut all = self.users.iter().chain(contracts).chain([&self.created]);
+        *all.nth(index).unwrap()
     }
 }
 
