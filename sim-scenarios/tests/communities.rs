@@ -118,6 +118,45 @@ fn the_mix_is_as_asked_and_contracts_are_real() {
 }
 
 #[test]
+fn a_later_phase_goes_on_with_the_same_society() {
+    let drift = "[phase.load.drift]\nevery = \"8s\"\nmembers = 0.1\n";
+    let again = |inside: &str, communities: u32| {
+        let load = "[[phase.load]]\nkind = \"communities\"\nrate = 250\n";
+        let same = format!("communities = 8\n{drift}");
+        let next = format!(
+            "{same}[[phase]]\nname = \"later\"\nfor = \"20s\"\n{load}inside = {inside}\n\
+             communities = {communities}\n{drift}"
+        );
+        build(&scenario("count = 400", &next))
+    };
+    // How often it goes inside does not make it another society.
+    let one = again("0.5", 8);
+    let [first, later] = one.planted.as_slice() else { panic!("two loads") };
+    let of = |planted: &workload::Planted| -> BTreeMap<Address, u32> {
+        planted.community.iter().copied().collect()
+    };
+    let (before, after) = (of(first), of(later));
+    let moved = before.iter().filter(|(account, community)| after[*account] != **community);
+    // Two changes in 20 s, of a tenth of the accounts each; contracts stay.
+    assert!((1..=80).contains(&moved.count()));
+    assert_eq!((first.periods, later.periods), (2, 2), "drift counts from the first phase");
+    let deployed: BTreeSet<(u32, u64)> = one
+        .transactions
+        .iter()
+        .filter(|plan| plan.stage == Stage::Deploy)
+        .map(|plan| (plan.sender.0, u64::from(plan.phase)))
+        .collect();
+    let new = deployed.iter().filter(|(_, phase)| *phase == u64::from(later.phase)).count();
+    assert!(new * 2 < deployed.len(), "{new} of {} contracts are new", deployed.len());
+    workload::sign(&one, &Workers::single()).unwrap();
+    // Another number of communities does.
+    let other = again("0.5", 9);
+    let other = of(&other.planted[1]);
+    let same = before.iter().filter(|(account, community)| other.get(*account) == Some(community));
+    assert!(same.count() < before.len() / 2);
+}
+
+#[test]
 fn drift_changes_who_belongs_where() {
     let inside_by_address = |drift: &str| {
         let load = format!(

@@ -42,6 +42,7 @@ pub fn build(
     };
 
     let mut deployments = Deployments::default();
+    let mut societies = communities::Societies::default();
     let mut transactions = Vec::new();
     let mut skipped = Vec::new();
     let mut planted = Vec::new();
@@ -59,7 +60,12 @@ pub fn build(
                 let maker = Maker { scenario, context, pool: &pool };
                 let planner = communities::Planner { load: load_of, maker, start: load.start };
                 let due = &load.due;
-                planted.push(planner.plan(due, &mut deployments, &mut transactions)?);
+                planted.push(planner.plan(
+                    due,
+                    &mut deployments,
+                    &mut societies,
+                    &mut transactions,
+                )?);
             }
             Load::Trace(_) => {
                 if let Some(rows) = &load.rows {

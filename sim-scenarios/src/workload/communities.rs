@@ -1,7 +1,8 @@
 //! `kind = "communities"`: transfers and contract calls that mostly stay among accounts that belong
 //! together, so that a good placement can pay. docs/workloads.md says what each parameter does.
 //!
-//! [`Society`] knows who belongs where; this plans. Contracts are real: each that is called is
+//! [`Society`] knows who belongs where; this plans. A load of a later phase that describes the same
+//! society goes on with it, so that a strategy can learn in one phase what counts in the next. Contracts are real: each that is called is
 //! created before the clock starts, by a member of its community, and tokens are handed out to
 //! whoever will transfer some. Where everything is local, each is created once per shard that calls
 //! it.
@@ -18,7 +19,10 @@ use super::contracts::{
 use super::random::Stream;
 use super::society::{ContractId, Kind, Society};
 use super::{Planned, Planted, Stage, WorkloadError};
-use crate::scenario::{CommunitiesLoad, Fraction, Function, Parameter, TRANSFER_GAS};
+use crate::scenario::{
+    CommunitiesLoad, Contracts, Drift, Fraction, Function, Hubs, Parameter, Popularity, Senders,
+    TRANSFER_GAS,
+};
 
 /// Gas limit of a call. A transfer to a new holder takes about 52,000.
 const CALL_GAS: Gas = Gas(100_000);
@@ -44,11 +48,42 @@ enum Action {
 type Copied = (ContractId, Option<ShardId>);
 
 /// A contract that is created.
+#[derive(Debug)]
 struct Created {
     address: Address,
     deployer: u32,
-    /// Who transfers tokens.
+    /// The community whose contract it is; `None` of a hub.
+    owner: Option<u32>,
+    /// Who transfers tokens, and has none yet.
     callers: BTreeSet<u32>,
+    /// Who was given some.
+    holders: BTreeSet<u32>,
+    /// What the deployer has left.
+    left: U256,
+}
+
+/// The societies of all phases so far.
+pub(super) type Societies = Vec<Founded>;
+
+/// A society with its contracts, for the loads of later phases that describe the same one.
+#[derive(Debug)]
+pub(super) struct Founded {
+    shape: Shape,
+    /// The last phase that has it.
+    phase: u16,
+    /// When it began: drift counts from there.
+    start: Duration,
+    society: Society,
+    created: BTreeMap<Copied, Created>,
+    /// In the order of their first call.
+    order: Vec<Copied>,
+}
+
+/// What makes a society the same.
+type Shape = (u32, Popularity, Senders, Contracts, Hubs, Option<Drift>);
+
+fn shape(load: &CommunitiesLoad) -> Shape {
+    (load.communities, load.sizes, load.senders, load.contracts, load.hubs, load.drift)
 }
 
 impl Planner<'_> {
@@ -61,15 +96,47 @@ impl Planner<'_> {
         &self,
         due: &[Duration],
         deployments: &mut Deployments,
+        societies: &mut Societies,
         transactions: &mut Vec<Planned>,
     ) -> Result<Planted, WorkloadError> {
+        let mut founded = self.found(societies);
+        let planted = self.plan_in(&mut founded, due, deployments, transactions);
+        societies.push(founded);
+        planted
+    }
+
+    /// The society that an earlier phase left, or a new one.
+    fn found(&self, societies: &mut Societies) -> Founded {
+        let context = self.maker.context;
+        let shape = shape(self.load);
+        let same = |known: &Founded| known.shape == shape && known.phase < context.phase;
+        if let Some(index) = societies.iter().position(same) {
+            return Founded { phase: context.phase, ..societies.remove(index) };
+        }
         let count = u32::try_from(self.maker.pool.users.len()).unwrap_or(u32::MAX);
         let count = count.min(self.maker.scenario.accounts.count);
+        let society = Society::new(self.load, count, context.stream("society"));
+        let (created, order) = (BTreeMap::new(), Vec::new());
+        Founded { shape, phase: context.phase, start: self.start, society, created, order }
+    }
+
+    fn plan_in(
+        &self,
+        founded: &mut Founded,
+        due: &[Duration],
+        deployments: &mut Deployments,
+        transactions: &mut Vec<Planned>,
+    ) -> Result<Planted, WorkloadError> {
         let context = self.maker.context;
-        let mut society = Society::new(self.load, count, context.stream("society"));
+        let start = founded.start;
+        let Founded { society, created, order, .. } = founded;
         let mut planted = Planted::new(context.phase, context.load);
         let first = society.communities().iter().zip(&self.maker.pool.users);
         planted.community.extend(first.map(|(community, user)| (user.address, *community)));
+        for contract in order.iter().filter_map(|known| created.get(known)) {
+            planted.contract(contract.address, contract.owner);
+        }
+        let periods = society.periods();
         let mut planning = Planning {
             planner: self,
             kinds: context.stream("kinds"),
@@ -77,17 +144,18 @@ impl Planner<'_> {
             targets: context.stream("targets"),
             deployers: context.stream("deployers"),
             deployments,
-            created: BTreeMap::new(),
-            order: Vec::new(),
+            known: order.len(),
+            created,
+            order,
             store: store(),
             planted,
         };
         let mut run = Vec::with_capacity(due.len());
         for (number, at) in (usize::from(context.load)..).zip(due) {
-            society.advance(*at - self.start);
-            run.push(planning.transaction(number, *at, &mut society));
+            society.advance(*at - start);
+            run.push(planning.transaction(number, *at, society));
         }
-        planning.planted.periods = society.periods();
+        planning.planted.periods = society.periods() - periods;
         let planted = planning.finish(transactions)?;
         transactions.extend(run);
         Ok(planted)
@@ -118,9 +186,11 @@ struct Planning<'a, 'b> {
     targets: Stream,
     deployers: Stream,
     deployments: &'b mut Deployments,
-    created: BTreeMap<Copied, Created>,
+    /// How many contracts earlier phases have created.
+    known: usize,
+    created: &'b mut BTreeMap<Copied, Created>,
     /// In the order of their first call.
-    order: Vec<Copied>,
+    order: &'b mut Vec<Copied>,
     /// Selector of the services' function.
     store: [u8; 4],
     planted: Planted,
@@ -231,15 +301,20 @@ impl Planning<'_, '_> {
                 _ => member,
             };
             let address = next_address(pool, deployer, self.deployments);
-            match owner {
-                Some(community) => self.planted.community.push((address, community)),
-                None => self.planted.hubs.push(address),
-            }
+            self.planted.contract(address, owner);
             self.order.push(copied);
-            self.created.insert(copied, Created { address, deployer, callers: BTreeSet::new() });
+            let created = Created {
+                address,
+                deployer,
+                owner,
+                callers: BTreeSet::new(),
+                holders: BTreeSet::new(),
+                left: SUPPLY,
+            };
+            self.created.insert(copied, created);
         }
         let Some(created) = self.created.get_mut(&copied) else { return Address::ZERO };
-        if action == Action::TokenTransfer {
+        if action == Action::TokenTransfer && !created.holders.contains(&sender) {
             created.callers.insert(sender);
         }
         created.address
@@ -252,17 +327,19 @@ impl Planning<'_, '_> {
         let token = token_code().map_err(|problem| ships("erc20", problem))?;
         let service = Artifact::read(SERVICE).map_err(|problem| ships("service", problem))?;
         let maker = self.planner.maker;
-        let created = || self.order.iter().filter_map(|key| Some((key, self.created.get(key)?)));
-        for ((contract, _), created) in created() {
+        for copied @ (contract, _) in self.order.iter().skip(self.known) {
+            let Some(created) = self.created.get(copied) else { continue };
             let code = match contract.kind {
                 Kind::Token => token.clone(),
                 Kind::Service => service.init_code.clone(),
             };
             transactions.push(maker.deployment(created.deployer, code));
         }
-        for (_, created) in created() {
-            let Created { address, deployer, callers } = created;
-            maker.hand_out(*address, *deployer, callers, SUPPLY, transactions);
+        for copied in self.order.iter() {
+            let Some(created) = self.created.get_mut(copied) else { continue };
+            let Created { address, deployer, callers, .. } = created;
+            created.left = maker.hand_out(*address, *deployer, callers, created.left, transactions);
+            created.holders.append(&mut created.callers);
         }
         Ok(self.planted)
     }
@@ -275,6 +352,13 @@ fn store() -> [u8; 4] {
 }
 
 impl Planted {
+    fn contract(&mut self, address: Address, owner: Option<u32>) {
+        match owner {
+            Some(community) => self.community.push((address, community)),
+            None => self.hubs.push(address),
+        }
+    }
+
     fn new(phase: u16, load: u16) -> Self {
         Self {
             phase,

@@ -64,7 +64,8 @@ impl Maker<'_> {
         Planned { to: None, ..planned }
     }
 
-    /// The token's deployer gives each caller the same part of the supply, and keeps one.
+    /// The token's deployer gives each caller the same part of what it has, and keeps one. Returns
+    /// what it has left.
     pub(super) fn hand_out(
         &self,
         token: Address,
@@ -72,14 +73,17 @@ impl Maker<'_> {
         callers: &BTreeSet<u32>,
         supply: U256,
         transactions: &mut Vec<Planned>,
-    ) {
+    ) -> U256 {
         let part = supply / U256::from(callers.len() + 1);
+        let mut left = supply;
         for caller in callers.iter().filter(|caller| **caller != deployer) {
+            left -= part;
             let input = call_data("transfer", self.pool.address(*caller), part);
             let planned =
                 self.planned(Stage::Prepare, Duration::ZERO, deployer, HAND_OUT_GAS, input);
             transactions.push(Planned { to: Some(token), ..planned });
         }
+        left
     }
 
     /// A transaction to nobody yet, with a gas limit that fits into a block.
