@@ -159,7 +159,7 @@ fn simulated(options: &Options, shown: Option<Tracer>) -> Result<Trial, Failure>
         .map(|violation| failure(&word(&violation.detail), violation.detail))
         .or(accused.map(|detail| failure("an honest node is accused", detail)))
         .or_else(|| liveness(options, last.as_ref(), &dishonest))
-        .or_else(|| settled(&monitor))
+        .or_else(|| settled(&monitor).filter(|_| !withholds(&simulated, &dishonest)))
         .or_else(|| records(&job, &mut simulated, dishonest));
     Ok(Trial {
         digest: simulated.digest,
@@ -228,6 +228,14 @@ fn liveness(
 fn settled(monitor: &Monitor) -> Option<Failure> {
     monitor.finish();
     monitor.violation().map(|violation| failure("liveness: settled", violation.detail))
+}
+
+/// Whether an account was to leave a dishonest shard, or to come to it: such a shard may keep it, and
+/// what waits for it waits for ever.
+fn withholds(simulated: &Simulated, dishonest: &BTreeSet<ShardId>) -> bool {
+    let checkpoints = simulated.records.checkpoints.values().flatten();
+    let mut moves = checkpoints.flat_map(|it| &it.checkpoint.moves);
+    moves.any(|it| dishonest.contains(&it.from) || dishonest.contains(&it.to))
 }
 
 /// The checkers of every run, with all blocks executed again.
