@@ -86,7 +86,7 @@ fn faults_change_a_run_and_are_reported() {
 #[test]
 fn a_run_is_the_same_to_the_bit_wherever_it_is_made() {
     let outcome = run(include_str!("data/pinned_run.toml"), &[], None).unwrap();
-    let pinned = "0x06fdff308e44a79c33c6ea04a70b1b5ee2d48bc2b8bba446962100e99390c021";
+    let pinned = "0x1176ee8c18722c369c5324b1b27e45321d7d0986f39325b925c614db44e13a2a";
     assert_eq!(outcome.digest, pinned);
 }
 
