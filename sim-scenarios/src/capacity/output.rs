@@ -156,10 +156,10 @@ pub fn facts(ladder: &Ladder) -> Vec<String> {
         ));
     }
     match found.saturated.as_slice() {
-        [] if ladder.done => lines.push(
-            "Nothing was saturated at the rates that were tried: a threshold gave out first"
-                .to_owned(),
-        ),
+        [] if ladder.done => lines.push(match found.unmet_tps {
+            Some(_) => "Nothing was saturated: a threshold gave out first".to_owned(),
+            None => "Nothing was saturated at the rates that were tried".to_owned(),
+        }),
         [] => {}
         [first, others @ ..] => {
             let at = |it: &super::ladder::Saturated| {

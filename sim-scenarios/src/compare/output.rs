@@ -320,22 +320,29 @@ pub fn shown(value: f64, unit: Unit) -> String {
     }
 }
 
-/// A difference with its sign.
+/// A difference with its sign; of shares in percentage points.
 #[must_use]
 pub fn signed(value: f64, unit: Unit) -> String {
-    let text = shown(value.abs(), unit);
-    let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
-    match (is_zero, value < 0.0) {
-        (true, _) => text,
-        (false, true) => format!("−{text}"),
-        (false, false) => format!("+{text}"),
+    match unit {
+        Unit::Share => format!("{} pp", with_sign(value * 100.0)),
+        _ => with_sign(value),
     }
 }
 
 /// `+12.5 %`.
 #[must_use]
 pub fn percent(share: f64) -> String {
-    signed(share, Unit::Share)
+    format!("{} %", with_sign(share * 100.0))
+}
+
+fn with_sign(value: f64) -> String {
+    let text = digits(value.abs());
+    let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
+    match (is_zero, value < 0.0) {
+        (true, _) => text,
+        (false, true) => format!("−{text}"),
+        (false, false) => format!("+{text}"),
+    }
 }
 
 /// Three significant digits, or all before the point.
@@ -362,6 +369,9 @@ mod tests {
         assert_eq!(found, ["0", "0.042", "1.23", "12.3", "251", "160,000"]);
         assert_eq!(signed(-0.5, Unit::Milliseconds), "−0.500");
         assert_eq!(signed(-0.000_01, Unit::Milliseconds), "0.000");
-        assert_eq!(percent(0.125), "+12.5 %");
+        assert_eq!(
+            (percent(0.125), signed(-0.125, Unit::Share)),
+            ("+12.5 %".into(), "−12.5 pp".into())
+        );
     }
 }

@@ -82,7 +82,7 @@ fn the_capacity_is_what_the_blocks_hold() {
     let csv = std::fs::read_to_string(at.path().join("out/capacity.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + found["probes"].as_array().unwrap().len());
     let number = |key: &str| Some(found.pointer(key)?.to_string());
-    let page = checked(&at.path().join("out").join(FILE), number, 60, 5);
+    let page = checked(&at.path().join("out").join(FILE), number, 50, 5);
     assert!(page.contains("Latency over throughput") && page.contains("capacity"));
 
     // What is done is not done again, what is missing is: a run that was interrupted has another

@@ -108,7 +108,7 @@ fn tiles(ladder: &Ladder, document: &Document) -> String {
         Some(first) => {
             (escaped(&first.signal.name).into_owned(), escaped(&first.words).into_owned())
         }
-        None => ("none".to_owned(), "a threshold gave out first".to_owned()),
+        None => ("none".to_owned(), "at the rates that were tried".to_owned()),
     };
     let knee = |key: &str, unit| number(&format!("/capacity/knee/{key}"), unit);
     format!(

@@ -348,7 +348,10 @@ impl Shape {
                 svg.push_str(&format!("<path class=\"whisker {class}\" d=\"{path}\"/>"));
             }
             Self::Labels(labels) => {
-                let mut taken: Vec<[f64; 4]> = Vec::new();
+                // No name lies on a dot.
+                let dots = labels.iter().map(|(x, y, _)| place((*x, *y)));
+                let mut taken: Vec<[f64; 4]> =
+                    dots.map(|(x, y)| [x - 3.0, y - 3.0, x + 3.0, y + 3.0]).collect();
                 for (x, y, text) in labels {
                     let (x, y) = place((*x, *y));
                     let Some([left, top, ..]) = free_beside((x, y), text, &taken) else { continue };
