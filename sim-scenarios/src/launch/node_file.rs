@@ -89,7 +89,7 @@ pub enum NodeFileError {
     StrategyPlan(#[from] serde_json::Error),
     /// The strategy cannot be made.
     #[error("the strategy: {0}")]
-    Strategy(#[from] ChosenError),
+    Strategy(#[from] Box<ChosenError>),
 }
 
 impl NodeFile {
@@ -207,7 +207,7 @@ impl NodeFile {
             None => None,
             Some((plan, questions)) => {
                 let plan: StrategyPlan = serde_json::from_str(plan)?;
-                let open = plan.open(Questions::to_file(questions.clone()))?;
+                let open = plan.open(Questions::to_file(questions.clone())).map_err(Box::new)?;
                 Some(open.config(index))
             }
         };
