@@ -73,7 +73,8 @@ fn examples_are_listed_and_printed() {
     let here = Here::new("examples");
     let listed = here.shardlab(&["examples"]);
     assert_eq!(code(&listed), 0);
-    for name in ["quickstart", "transfers", "mainnet-blocks", "throughput", "restarts", "migration"] {
+    for name in ["quickstart", "transfers", "mainnet-blocks", "throughput", "restarts", "migration"]
+    {
         assert!(out(&listed).lines().any(|line| line.starts_with(name)), "{}", out(&listed));
     }
     let printed = here.shardlab(&["examples", "quickstart"]);

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use coordinator::{Coordinator, CoordinatorRecord};
-use cross_shard_msg::{Effect, Effects, Height, Input, JobSize, Machine, Message, ShardId, Timestamp};
+use cross_shard_msg::{
+    Effect, Effects, Height, Input, JobSize, Machine, Message, ShardId, Timestamp,
+};
 use shard_node::{ShardNode, ShardRecord};
 use simulation::Follower;
 
