@@ -46,7 +46,7 @@ pub enum CapacityError {
         /// The run's directory.
         directory: PathBuf,
         /// Why.
-        source: CompleteError,
+        source: Box<CompleteError>,
     },
     /// A file of a run is not what a run writes.
     #[error(transparent)]
@@ -213,7 +213,10 @@ impl Climb<'_> {
             complete(&scenario, self.world, &partial, self.interrupt, &progress, |measured| {
                 measured.run.interrupted
             })
-            .map_err(|source| CapacityError::Run { directory: partial.clone(), source })?;
+            .map_err(|source| CapacityError::Run {
+                directory: partial.clone(),
+                source: Box::new(source),
+            })?;
         if interrupted {
             return Ok(None);
         }

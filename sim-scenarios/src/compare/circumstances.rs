@@ -72,8 +72,10 @@ pub fn warnings(a: &Side, b: &Side, fields: &[FieldDifference]) -> Vec<String> {
     found
 }
 
-/// What must be equal on both sides: its name, and its value for a run.
-const CIRCUMSTANCES: [(&str, fn(&Run) -> String); 4] = [
+/// Something that must be equal on both sides: its name, and its value for a run.
+type Circumstance = (&'static str, fn(&Run) -> String);
+
+const CIRCUMSTANCES: [Circumstance; 4] = [
     ("world", |run| run.world().to_owned()),
     ("version of shardlab", |run| of_manifest(run, "/shardlab")),
     ("signatures", |run| run.text("/signatures").to_owned()),

@@ -227,6 +227,9 @@ pub(super) fn interactions(results: &SweepResults, metrics: &[Named]) -> String 
     html
 }
 
+/// Cells of one line: the first one, and each one's place with its effect.
+type Effects<'a> = (&'a Cell, Vec<(usize, &'a Effect)>);
+
 fn interaction(results: &SweepResults, metric: &Named, rows: usize, over: usize) -> String {
     let axes = &results.plan.axes;
     let first = |place: usize| axes[place].values[0].label.as_str();
@@ -237,7 +240,7 @@ fn interaction(results: &SweepResults, metric: &Named, rows: usize, over: usize)
     });
     let ticks: Vec<&str> = axes[over].values.iter().map(|value| value.label.as_str()).collect();
     let scale = metric.scale();
-    let mut lines: BTreeMap<usize, (&Cell, Vec<(usize, &Effect)>)> = BTreeMap::new();
+    let mut lines: BTreeMap<usize, Effects<'_>> = BTreeMap::new();
     for cell in chosen {
         let Some(effect) = results.effect(cell.index, &metric.path) else { continue };
         let Some(at) = ticks.iter().position(|tick| *tick == cell.values[over]) else { continue };
