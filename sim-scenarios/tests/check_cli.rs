@@ -48,6 +48,21 @@ fn err(output: &Output) -> String {
 }
 
 #[test]
+fn sweeps_and_experiments_that_ship_are_valid() {
+    let here = Here::new("shipped");
+    for folder in ["sweeps", "experiments"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(folder);
+        let files: Vec<PathBuf> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{}", folder.display());
+        for file in files {
+            let checked = here.shardlab(&["check", file.to_str().unwrap()]);
+            assert_eq!(code(&checked), 0, "{}", err(&checked));
+        }
+    }
+}
+
+#[test]
 fn new_writes_a_valid_scenario_and_overwrites_nothing() {
     let here = Here::new("new");
     let written = here.shardlab(&["new", "mine"]);
