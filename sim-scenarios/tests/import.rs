@@ -207,6 +207,14 @@ fn unknown_settings_are_warned_of() {
 }
 
 #[test]
+fn a_name_stays_in_its_comment() {
+    let here = Here::new();
+    let (scenario, warnings) = here.import(r#"{"Foo\nseed = 77\n#": 1}"#, &[]);
+    assert!(!scenario.lines().any(|line| line.starts_with("seed = 77")), "{scenario}");
+    assert!(warnings.contains(r"unknown setting Foo\nseed = 77\n# is left out"), "{warnings}");
+}
+
+#[test]
 fn what_is_wrong_is_shown_with_its_line() {
     let here = Here::new();
     let cases = [

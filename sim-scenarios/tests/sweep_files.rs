@@ -180,6 +180,14 @@ fn mistakes_are_named_with_their_place_and_cell() {
             &["`network.shards` is varied twice"],
         ),
         (
+            "[sweep.matrix]\n\"network.shards, network.shards\" = [[2, 3]]\n",
+            &["`network.shards` is varied twice"],
+        ),
+        (
+            "[sweep.matrix]\n\"accounts.count\" = [20]\n\"accounts\" = [{ count = 30 }]\n",
+            &["`accounts` is varied twice"],
+        ),
+        (
             "[sweep.matrix]\n\"partitioning.strategy\" = [\"clpa\"]\n\"accounts.all_local\" = [true]\n",
             &["`accounts.all_local` is varied beside a strategy"],
         ),

@@ -233,12 +233,19 @@ fn within(
     (method, judged(rows.collect()))
 }
 
+/// Runs with one seed, in the order of the first side; each run is in one pair at most.
+fn pairs<'a>(a: &'a [Run], b: &'a [Run]) -> Vec<(&'a Run, &'a Run)> {
+    let mut left: Vec<&Run> = b.iter().collect();
+    let pair = |run: &'a Run| {
+        let at = left.iter().position(|other| other.seed() == run.seed())?;
+        Some((run, left.remove(at)))
+    };
+    a.iter().filter_map(pair).collect()
+}
+
 /// Several runs on each side.
 fn across(metrics: &[Metric], a: &[Run], b: &[Run], seed: u64) -> (Method, Vec<Row>) {
-    let pairs: Vec<(&Run, &Run)> = a
-        .iter()
-        .filter_map(|run| Some((run, b.iter().find(|other| other.seed() == run.seed())?)))
-        .collect();
+    let pairs = pairs(a, b);
     let resampling = Resampling { seed, level: LEVEL, ..Resampling::USUAL };
     // A single common seed is no pair of samples.
     let is_paired = pairs.len() > 1;

@@ -345,7 +345,7 @@ impl<'a> Reader<'a> {
                 let names = MAPPED.iter().copied().chain(ELSEWHERE.iter().map(|(key, _)| *key));
                 let near = nearest(&member.name, names);
                 let meant = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
-                let (line, name) = (self.file.line_of(member), &member.name);
+                let (line, name) = (self.file.line_of(member), member.name.escape_debug());
                 warnings.push(format!("{line}: unknown setting {name} is left out{meant}"));
             }
             left_out.push(LeftOut {

@@ -134,7 +134,9 @@ impl Text {
             self.line("#\n# Left out:");
         }
         for left in &config.left_out {
-            self.line(&format!("#   {} = {}: {}", left.name, left.value, left.why));
+            // Whatever the file has there stays in the comment.
+            let name = left.name.escape_debug();
+            self.line(&format!("#   {name} = {}: {}", left.value, left.why));
         }
         self.line("");
         let name = method.name().to_ascii_lowercase().replace('_', "-");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufRead};
 
 use alloy_primitives::Address;
 use cross_shard_msg::ShardId;
@@ -85,13 +85,13 @@ pub(super) fn question(problem: &Problem<'_>) -> String {
 }
 
 /// The lines of an answer up to its end; `None` if the output ends before. Never more than an
-/// answer for `accounts` accounts can have, plus one that is too many.
-pub(super) fn lines(output: impl Read, accounts: usize) -> io::Result<Option<Vec<String>>> {
-    let mut output = BufReader::new(output);
+/// answer for `accounts` accounts can have, plus one that is too many. What follows the end is
+/// left in `output`.
+pub(super) fn lines(output: &mut impl BufRead, accounts: usize) -> io::Result<Option<Vec<String>>> {
     let mut lines = Vec::new();
     while lines.len() <= accounts + 1 {
         let mut line = Vec::new();
-        output.by_ref().take(MOST_LINE).read_until(b'\n', &mut line)?;
+        io::Read::take(&mut *output, MOST_LINE).read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return Ok(None);
         }
@@ -150,7 +150,7 @@ mod tests {
 
     fn read(text: &str) -> Result<usize, String> {
         let accounts: Vec<Address> = (0x40..0x43).map(Address::with_last_byte).collect();
-        let lines = lines(text.as_bytes(), accounts.len()).unwrap();
+        let lines = lines(&mut text.as_bytes(), accounts.len()).unwrap();
         let lines = lines.ok_or("incomplete")?;
         understood(&lines, &accounts, 4).map(|homes| homes.len()).map_err(|error| error.to_string())
     }

@@ -2,7 +2,7 @@
 //! with homes on its standard output, in the format of `exchange.rs`. Whatever goes wrong is an
 //! error that says what, and the allocation in force stays.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl External {
         let mut child = child.map_err(|error| (Failure::Start(error), String::new()))?;
         let complaint = child.stderr.take().map(|errors| aside(move || tail(errors)));
         let answer = self.converse(&mut child, problem);
-        // Whatever happened, no process is left behind.
+        // Whatever happened, the program does not go on; what it has started is its own affair.
         let _ = child.kill();
         let _ = child.wait();
         answer.map_err(|failure| {
@@ -87,7 +87,7 @@ impl External {
         let accounts = problem.graph.accounts();
         let most = accounts.len();
         let Some(output) = child.stdout.take() else { return Err(Failure::Closed) };
-        let answer = aside(move || lines(output, most));
+        let answer = answer(output, most);
         let lines = match answer.recv_timeout(self.timeout) {
             Ok(lines) => lines.map_err(Failure::Read)?,
             Err(RecvTimeoutError::Timeout) => return Err(Failure::Timeout(self.timeout)),
@@ -122,6 +122,24 @@ impl Partitioner for External {
         // Residents and the budget are the same for everybody who gives homes.
         Given::new(homes).propose(problem)
     }
+}
+
+/// Reads an answer on a thread of its own, and whatever comes behind it: a program that goes on to
+/// write must not find its reader gone.
+#[expect(clippy::disallowed_methods, reason = "pipes of a child process, at the program's edge")]
+fn answer(
+    output: impl Read + Send + 'static,
+    accounts: usize,
+) -> Receiver<io::Result<Option<Vec<String>>>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let lines = lines(&mut output, accounts);
+        // Nobody may be waiting any more.
+        let _ = sender.send(lines);
+        let _ = io::copy(&mut output, &mut io::sink());
+    });
+    receiver
 }
 
 /// Runs what may block on a thread of its own, so that whoever waits can stop waiting.

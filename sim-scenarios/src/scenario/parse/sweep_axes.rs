@@ -111,7 +111,10 @@ fn axis<'a>(key: &str, at: &Place, node: &'a Node) -> Result<ReadAxis, AxisProbl
 /// Notes fields that something else says, too.
 fn taken(notes: &Notes, axis: &ReadAxis, before: &[ReadAxis], overrides: &[String]) {
     let names = |steps: &[Step]| steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
-    for (field, steps) in axis.axis.fields.iter().zip(&axis.steps) {
+    // One path within another is the same field, too: the second one written would win.
+    let overlap =
+        |one: &[String], other: &[String]| one.starts_with(other) || other.starts_with(one);
+    for (place, (field, steps)) in axis.axis.fields.iter().zip(&axis.steps).enumerate() {
         let path = names(steps);
         match path.first().map(String::as_str) {
             Some("seed") => notes.wrong(
@@ -124,9 +127,11 @@ fn taken(notes: &Notes, axis: &ReadAxis, before: &[ReadAxis], overrides: &[Strin
             }
             _ => {}
         }
-        let others = before.iter().flat_map(|other| &other.steps);
-        if others.map(|steps| names(steps)).any(|other| other == path) {
-            notes.wrong(&axis.at, format!("`{field}` is varied twice"), "two axes have it");
+        let others =
+            before.iter().flat_map(|other| &other.steps).chain(axis.steps.iter().take(place));
+        if others.map(|steps| names(steps)).any(|other| overlap(&other, &path)) {
+            let expected = "this field, or one that it is a part of, is in the matrix already";
+            notes.wrong(&axis.at, format!("`{field}` is varied twice"), expected);
         }
         if field == STRATEGY && axis.axis.fields.len() > 1 {
             notes.wrong(
@@ -136,7 +141,7 @@ fn taken(notes: &Notes, axis: &ReadAxis, before: &[ReadAxis], overrides: &[Strin
             );
         }
         for (index, text) in overrides.iter().enumerate() {
-            if overrides::names(text).is_some_and(|set| set == path) {
+            if overrides::names(text).is_some_and(|set| overlap(&set, &path)) {
                 notes.wrong(
                     &Place::new(index + 1, 0..text.len()),
                     format!("`{field}` is varied by the matrix"),
